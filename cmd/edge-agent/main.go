@@ -1,0 +1,56 @@
+// Command edge-agent runs daemons on an edge device: it finds out what the machine is, says so over MQTT, takes
+// assignments, runs them, and keeps their state through power cuts.
+//
+// This package is the roof of the house, the only one that sees all others. Every subcommand has a file of its own with
+// one struct: its fields are the flags, its Run method the work. What it prints goes through the console.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commandLine is everything a person can type. A new command is one more line here.
+type commandLine struct {
+	Output format `short:"o" enum:"table,json" default:"table" help:"How to print results: ${enum}."`
+
+	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
+}
+
+func main() { os.Exit(int(run(os.Args[1:], systemStreams()))) }
+
+// run is the whole program but for the end of the process. SIGINT and SIGTERM end the context; a second one kills.
+func run(args []string, s streams) exitCode {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	var line commandLine
+	con := newConsole(s)
+	parser := kong.Must(&line,
+		kong.Name("edge-agent"),
+		kong.Description("Know this machine, take work over MQTT, run it in microseconds, keep its state."),
+		kong.Writers(s.out, s.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.Bind(con),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	con.format = line.Output
+	if err != nil {
+		return con.Fail(usageFailure(err))
+	}
+	err = command.Run()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = nil // asked to stop, and did
+	}
+	return con.Fail(err)
+}
