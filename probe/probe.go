@@ -1,0 +1,169 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/edge-agent/edge-agent/capability"
+)
+
+// Options says what to probe and how long to wait. The zero value probes this machine.
+type Options struct {
+	Root     string        // directory that holds another machine's files; empty for this machine
+	Tree     Tree          // instead of Root
+	Tools    Tools         // programs that may be run; by default those installed here, none for another machine
+	Timeout  time.Duration // for each subject; 2 s by default
+	Subjects []Subject     // Subjects() by default
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+func (o Options) filled() (Options, error) {
+	if o.Tree == nil && o.Root != "" && o.Root != "/" {
+		tree, err := Dir(o.Root)
+		if err != nil {
+			return o, err
+		}
+		o.Tree = tree
+	}
+	if o.Tree == nil {
+		o.Tree = Here()
+	}
+	if _, live := o.Tree.(here); live && o.Tools == nil {
+		o.Tools = Installed
+	}
+	if o.Subjects == nil {
+		o.Subjects = Subjects()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
+	return o, nil
+}
+
+// Result is what a machine answered.
+type Result struct {
+	Time     time.Time
+	Facts    []Fact // by tag
+	Metadata map[string]string
+	Reports  []Report // by subject, in the order asked
+	Gauges   []Gauge
+}
+
+// Set is the tags of every fact, with the metadata.
+func (r Result) Set() capability.Set {
+	tags := make([]capability.Tag, len(r.Facts))
+	for i, f := range r.Facts {
+		tags[i] = f.Tag
+	}
+	set := capability.NewSet(tags...)
+	set.Metadata = r.Metadata
+	return set
+}
+
+// Run asks every subject once. It fails only where the root cannot be opened: a subject that fails says so in its
+// report. Slow subjects are waited for; a Prober leaves them in the background.
+func Run(ctx context.Context, o Options) (Result, error) {
+	o, err := o.filled()
+	if err != nil {
+		return Result{}, err
+	}
+	return collect(o, ask(ctx, o, o.Subjects)), nil
+}
+
+// answer is one subject's finished pass.
+type answer struct {
+	report Report
+	pass   *Pass
+}
+
+// ask runs the subjects beside each other and waits for each, or for its deadline. A subject that does not return by
+// then is left behind: it holds its own pass and nothing else.
+func ask(ctx context.Context, o Options, subjects []Subject) []answer {
+	answers := make([]answer, len(subjects))
+	waits := make([]<-chan answer, len(subjects))
+	for i, s := range subjects {
+		waits[i] = start(ctx, o, s)
+	}
+	for i := range waits {
+		answers[i] = <-waits[i]
+	}
+	return answers
+}
+
+func start(ctx context.Context, o Options, s Subject) <-chan answer {
+	_, live := o.Tree.(here)
+	began := o.Now()
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	p := &Pass{ctx: ctx, tree: o.Tree, tools: o.Tools, live: live, subject: s, now: began}
+	done := make(chan error, 1)
+	go func() {
+		done <- guarded(s, p)
+	}()
+	out := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		select {
+		case err := <-done:
+			p.Doubt("", err)
+			out <- answer{finished(p, o.Now().Sub(began)), p}
+		case <-ctx.Done():
+			reason := fmt.Sprintf("no answer within %s", o.Timeout)
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				reason = ctx.Err().Error()
+			}
+			out <- answer{Report{Subject: s.Name, Status: Unsure, Reason: reason, Took: o.Now().Sub(began),
+				Doubts: []Doubt{{"", reason}}}, nil}
+		}
+	}()
+	return out
+}
+
+func guarded(s Subject, p *Pass) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, cut(string(debug.Stack()), 4096))
+		}
+	}()
+	return s.Probe(p)
+}
+
+func finished(p *Pass, took time.Duration) Report {
+	r := Report{Subject: p.subject.Name, Took: took, Doubts: p.doubts}
+	switch {
+	case len(p.doubts) > 0:
+		r.Status, r.Reason = Unsure, p.doubts[0].String()
+	case len(p.facts) == 0:
+		r.Status = Absent
+	}
+	return r
+}
+
+func collect(o Options, answers []answer) Result {
+	r := Result{Time: o.Now(), Metadata: map[string]string{}}
+	for _, a := range answers {
+		r.Reports = append(r.Reports, a.report)
+		if a.pass == nil {
+			o.Log.Warn("probe: subject gave no answer", "subject", a.report.Subject, "reason", a.report.Reason)
+			continue
+		}
+		r.Facts = append(r.Facts, a.pass.facts...)
+		r.Gauges = append(r.Gauges, a.pass.gauges...)
+		for k, v := range a.pass.meta {
+			r.Metadata[k] = v
+		}
+	}
+	slices.SortStableFunc(r.Facts, func(a, b Fact) int { return cmp.Compare(a.Tag.String(), b.Tag.String()) })
+	r.Facts = slices.CompactFunc(r.Facts, func(a, b Fact) bool { return a.Tag == b.Tag })
+	return r
+}

@@ -1,0 +1,67 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// Tools runs a program of the list below and gives its standard output.
+type Tools func(ctx context.Context, name string, args ...string) ([]byte, error)
+
+// maxOutput bounds what one program may say.
+const maxOutput = 1 << 20
+
+// errNoTool means that the program is not installed, or that this tree has none to run.
+var errNoTool = errors.New("no such tool")
+
+// listed is every program the probe may ever start.
+var listed = [...]string{"edge-agent-nvml", "nvidia-smi"}
+
+// Tool runs one of the listed programs under the pass's deadline. Its absence is a Missing error.
+func (p *Pass) Tool(name string, args ...string) (Evidence, error) {
+	e := Evidence{Path: "tool:" + name}
+	if p.tools == nil {
+		return e, syscall.ENODEV
+	}
+	out, err := p.tools(p.ctx, name, args...)
+	if errors.Is(err, errNoTool) || errors.Is(err, exec.ErrNotFound) {
+		return e, syscall.ENODEV
+	}
+	e.Raw = string(out)
+	return e, err
+}
+
+// Installed runs the programs of this machine.
+func Installed(ctx context.Context, name string, args ...string) ([]byte, error) {
+	if name != listed[0] && name != listed[1] {
+		return nil, fmt.Errorf("running %s: %w", name, errNoTool)
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	out := &limited{left: maxOutput}
+	cmd.Stdout = out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // its children too
+	cmd.WaitDelay = 100 * time.Millisecond
+	if err := cmd.Run(); err != nil {
+		return out.Bytes(), fmt.Errorf("running %s: %w", name, err)
+	}
+	return out.Bytes(), nil
+}
+
+type limited struct {
+	bytes.Buffer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if len(p) > l.left {
+		return 0, errors.New("output too long")
+	}
+	l.left -= len(p)
+	return l.Buffer.Write(p)
+}
