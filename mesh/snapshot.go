@@ -24,14 +24,12 @@ type Snapshot struct {
 	State    []byte
 }
 
-// Window is what a dedup window remembers of one source.
-type Window struct {
-	Source      string
-	Epoch       uint64
-	Incarnation uint32
-	High        uint64   // highest number seen
-	Low         uint64   // numbers at or below are late unless remembered
-	Numbers     []uint64 // seen between Low and High, ascending
-	Texts       []string // seen texts, oldest first
-	Times       []int64  // when each text was seen
+// Check refuses the snapshot of another kind or schema.
+func (s *Snapshot) Check(kind string, schema uint32) error {
+	if s.Kind == kind && s.Schema == schema {
+		return nil
+	}
+	return &Error{Daemon: s.Daemon, Kind: ErrRestore, Cause: &ForeignState{
+		Kind: s.Kind, Schema: s.Schema, WantKind: kind, WantSchema: schema,
+	}}
 }

@@ -35,11 +35,15 @@ type Step struct {
 	Head Head
 }
 
-// Out is one output of a durable daemon, at a position of its own.
+// Out is one output of a durable daemon, at a position of its own. It names its producer, since it is kept and sent
+// without its step.
 type Out struct {
-	Position Position
-	Link     Link
-	Payload  []byte
+	Position    Position
+	Daemon      DaemonID
+	Epoch       uint64
+	Incarnation uint32
+	Link        Link
+	Payload     []byte
 	// Sends lists where the output must still go by the broker; it is shared and never changed.
 	Sends []Send
 }
