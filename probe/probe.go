@@ -60,15 +60,17 @@ type Result struct {
 	Gauges   []Gauge
 }
 
-// Set is the tags of every fact, with the metadata.
-func (r Result) Set() capability.Set {
+// Set is the tags of every fact, with the metadata; it fails where that is more than a set may hold.
+func (r Result) Set() (capability.Set, error) {
 	tags := make([]capability.Tag, len(r.Facts))
 	for i, f := range r.Facts {
 		tags[i] = f.Tag
 	}
-	set := capability.NewSet(tags...)
-	set.Metadata = r.Metadata
-	return set
+	set, err := capability.NewSet(tags...)
+	if err != nil {
+		return capability.Set{}, fmt.Errorf("what this machine has: %w", err)
+	}
+	return set.WithMetadata(r.Metadata)
 }
 
 // Run asks every subject once. It fails only where the root cannot be opened: a subject that fails says so in its
