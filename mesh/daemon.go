@@ -14,7 +14,8 @@ type Daemon interface {
 	// Requirements says which nodes can run the daemon; the zero filter says any.
 	Requirements() capability.Filter
 	// Process handles one event within microseconds and emits any number of payloads. Time comes from ev.Time alone, so
-	// that replaying the same events gives the same state. An error drops the outputs of this step and consumes the event.
+	// that replaying the same events gives the same state. An error drops the outputs of this step and consumes the
+	// event.
 	Process(ev *Event, out *Outputs) error
 }
 
@@ -40,8 +41,8 @@ type SaturationReporter interface{ Saturation() float32 }
 type Controlled interface{ OnControl(Control) }
 
 // Worker is a daemon with work too long for Process: out.Defer(task) hands the task to a bounded pool, which calls Work
-// beside Process, and the result comes back as an event with the trigger Result. Work must not touch the daemon's state.
-// It runs at least once; its result is processed exactly once.
+// beside Process, and the result comes back as an event with the trigger Result. Work must not touch the daemon's
+// state. It runs at least once; its result is processed exactly once.
 type Worker interface {
 	Work(ctx context.Context, task []byte) ([]byte, error)
 }

@@ -3,5 +3,6 @@
 //
 // It promises that a daemon's methods never overlap, that every output is linked to the one before it, and that
 // bytes written by one version of the agent are read or clearly refused by another. It starts no goroutine and does
-// no input or output: running daemons is left to agent/dispatch, keeping them to persist, carrying their events to mqtt.
+// no input or output: running daemons is left to agent/dispatch, keeping them to persist, carrying their events to
+// mqtt.
 package mesh

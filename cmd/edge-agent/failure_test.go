@@ -11,6 +11,7 @@ import (
 
 func TestFailuresEndWithTheirCode(t *testing.T) {
 	plain := errors.New("broken")
+	refused := fail(exitRefused, plain, "ask")
 	for name, c := range map[string]struct {
 		err  error
 		code exitCode
@@ -19,7 +20,7 @@ func TestFailuresEndWithTheirCode(t *testing.T) {
 		"none":         {nil, exitOK, ""},
 		"plain":        {plain, exitFailed, "edge-agent: broken\n"},
 		"with a hint":  {fail(exitConfig, plain, "mend it"), exitConfig, "edge-agent: broken\n  hint: mend it\n"},
-		"wrapped":      {fmt.Errorf("run: %w", fail(exitRefused, plain, "ask")), exitRefused, "edge-agent: run: broken\n  hint: ask\n"},
+		"wrapped":      {fmt.Errorf("run: %w", refused), exitRefused, "edge-agent: run: broken\n  hint: ask\n"},
 		"first to say": {fail(exitFailed, fail(exitTransport, plain, ""), "no"), exitTransport, "edge-agent: broken\n"},
 		"deadline":     {context.DeadlineExceeded, exitTimeout, "edge-agent: context deadline exceeded\n"},
 		"dial":         {&net.OpError{Op: "dial", Err: plain}, exitTransport, "edge-agent: dial: broken\n"},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// progress shows how far work of more than a second has come, on the terminal's error stream alone. One goroutine uses it.
+// progress shows how far work of more than a second has come, and only on a terminal. One goroutine uses it.
 type progress struct {
 	con   *console
 	label string
