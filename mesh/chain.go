@@ -6,8 +6,11 @@ import "github.com/zeebo/xxh3"
 // or ResumeChain.
 type Chain struct {
 	head    Head
-	scratch []byte
+	scratch []byte       // link and payload side by side, the fastest way to hash up to smallPayload
+	large   *xxh3.Hasher // for larger ones, made for the first of them
 }
+
+const smallPayload = 1024
 
 // NewChain begins at the genesis: sequence 0, no parent, empty payload.
 func NewChain(origin Origin, epoch uint64, incarnation uint32) *Chain {
@@ -36,6 +39,16 @@ func (c *Chain) Head() Head { return c.head }
 func (c *Chain) Rewind(head Head) { c.head = head }
 
 func (c *Chain) hash(link Link, payload []byte) uint64 {
-	c.scratch = append(link.Append(c.scratch[:0]), payload...)
-	return xxh3.Hash(c.scratch)
+	c.scratch = link.Append(c.scratch[:0])
+	if len(payload) <= smallPayload {
+		c.scratch = append(c.scratch, payload...)
+		return xxh3.Hash(c.scratch)
+	}
+	if c.large == nil {
+		c.large = xxh3.New()
+	}
+	c.large.Reset()
+	c.large.Write(c.scratch)
+	c.large.Write(payload)
+	return c.large.Sum64()
 }

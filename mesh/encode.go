@@ -10,7 +10,12 @@ import (
 // are minimal varints, hashes and links fixed words, texts and bytes carry their length. Whoever stores a record adds
 // a checksum of its own.
 
-func appendUint(b []byte, n uint64) []byte { return binary.AppendUvarint(b, n) }
+func appendUint(b []byte, n uint64) []byte {
+	if n < 0x80 {
+		return append(b, byte(n)) // most are; this much is inlined
+	}
+	return binary.AppendUvarint(b, n)
+}
 
 func appendInt(b []byte, n int64) []byte { return binary.AppendVarint(b, n) }
 
