@@ -37,10 +37,10 @@ package: cross ## Make deb, rpm and apk packages in dist/.
 	packaging/build.sh
 
 lint: ## Check format, vet, staticcheck and the shell scripts.
-	test/lint.sh
+	lint/lint.sh
 
 vuln: ## Look for known vulnerabilities in what the agent uses. Needs the network.
-	test/vuln.sh
+	lint/vuln.sh
 
 clean: ## Remove what was built.
 	rm -rf bin dist
