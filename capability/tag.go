@@ -113,7 +113,7 @@ func checkKey(key string) error {
 	}
 	rest, ok := cutHead(key)
 	if !ok {
-		return fmt.Errorf("must begin with %s., or with %s:",
+		return fmt.Errorf("want one of %s., or %s:, in front",
 			strings.Join(axes[:], "., "), strings.Join(reserved[:], ":, "))
 	}
 	for word := range strings.SplitSeq(rest, ".") {
