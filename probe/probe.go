@@ -106,7 +106,8 @@ func ask(ctx context.Context, o Options, subjects []Subject) []answer {
 func start(ctx context.Context, o Options, s Subject) <-chan answer {
 	_, live := o.Tree.(here)
 	began := o.Now()
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	timeout := cmp.Or(s.Timeout, o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	p := &Pass{ctx: ctx, tree: o.Tree, tools: o.Tools, live: live, subject: s, now: began}
 	done := make(chan error, 1)
 	go func() {
@@ -120,7 +121,7 @@ func start(ctx context.Context, o Options, s Subject) <-chan answer {
 			p.Doubt("", err)
 			out <- answer{finished(p, o.Now().Sub(began)), p}
 		case <-ctx.Done():
-			reason := fmt.Sprintf("no answer within %s", o.Timeout)
+			reason := fmt.Sprintf("no answer within %s", timeout)
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				reason = ctx.Err().Error()
 			}

@@ -9,8 +9,9 @@ import (
 type Subject struct {
 	Name    string
 	Words   []Word
-	Uevents []string // kernel subsystems whose changes ask it again
-	Slow    bool     // Run does not wait for it: its answer comes with a later run
+	Uevents []string      // kernel subsystems whose changes ask it again
+	Slow    bool          // Run does not wait for it: its answer comes with a later run
+	Timeout time.Duration // instead of the Options'
 	Probe   func(*Pass) error
 }
 
@@ -49,6 +50,8 @@ type Doubt struct {
 func Subjects() []Subject {
 	return []Subject{
 		osSubject(),
+		gpuSubject(),
+		gpuCapacitySubject(),
 	}
 }
 
