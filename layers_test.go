@@ -21,7 +21,7 @@ var layers = map[string]struct {
 			"github.com/coreos/go-systemd/v22/daemon", "github.com/VictoriaMetrics/metrics",
 		},
 	},
-	"cmd/edge-agent-nvml": {others: []string{"github.com/NVIDIA/go-nvml/..."}},
+	"cmd/edge-agent-nvml": {ours: []string{"probe"}, others: []string{"github.com/NVIDIA/go-nvml/..."}},
 
 	// Upper: declares the interfaces it needs; never mqtt or persist.
 	"agent": {

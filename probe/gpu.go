@@ -116,8 +116,8 @@ func listGPUs(p *Pass) ([]gpu, tally, error) {
 	return gpus, controllers, err
 }
 
-// gpuVendors are the makers of PCI GPUs. A display controller of anyone else is a BMC's, a virtual machine's, or too old
-// to compute.
+// gpuVendors are the makers of PCI GPUs. A display controller of anyone else is a BMC's, a virtual machine's, or too
+// old to compute.
 var gpuVendors = map[uint16]string{
 	0x10de: "nvidia", 0x1002: "amd", 0x8086: "intel", 0x1ed5: "moore-threads", 0x0731: "jingjia", 0x1d17: "zhaoxin",
 	0x1414: "microsoft", 0x1010: "imagination", 0x17cb: "qualcomm",

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// gpuCapacitySubject tells what each GPU can do. It is slow because NVIDIA's driver may take seconds to wake a card, and
-// because a helper that hangs must cost the agent no second of its start.
+// gpuCapacitySubject tells what each GPU can do. It is slow because NVIDIA's driver may take seconds to wake a card,
+// and because a helper that hangs must cost the agent no second of its start.
 func gpuCapacitySubject() Subject {
 	words := []Word{
 		{Key: "software.cuda_version", Unit: "text", Meaning: "newest CUDA that the installed driver speaks",
@@ -170,7 +170,8 @@ func summarise(p *Pass, all []capacity) {
 		if c.doubt != nil && sum.doubt == nil {
 			sum.doubt = c.doubt
 			// A GPU that could not tell may be the larger one.
-			sum.Memory, sum.units, sum.Capability, sum.Architecture, sum.ECC, sum.PowerLimitMW = nil, 0, "", "", nil, nil
+			sum.Memory, sum.units, sum.Capability, sum.Architecture = nil, 0, "", ""
+			sum.ECC, sum.PowerLimitMW = nil, nil
 		}
 		if i != best {
 			p.Value("hardware.gpu.model", c.Name, c.evidence)

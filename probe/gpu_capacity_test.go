@@ -242,7 +242,7 @@ func FuzzParseSMI(f *testing.F) {
 
 // captureXML rewrites the text form of `nvidia-smi -q` in a recording as the XML that -x prints.
 func captureXML(text string) string {
-	names := map[string]string{"gpu_uuid": "uuid", "shared_fb_memory_usage": "fb_memory_usage", "mig_device": "mig_device"}
+	names := map[string]string{"gpu_uuid": "uuid", "shared_fb_memory_usage": "fb_memory_usage"}
 	_, text, _ = strings.Cut(text, "==============NVSMI LOG==============")
 	text, _, _ = strings.Cut(text, "####")
 	var b strings.Builder
@@ -320,8 +320,8 @@ func TestRecordedNVIDIAToolsAreUnderstood(t *testing.T) {
 			continue
 		}
 		g := doc.GPUs[0]
-		t.Logf("%s: driver %s CUDA %s: %s %d MiB, MIG %v, slices %d, limit %v", filepath.Base(name), doc.Driver, doc.CUDA,
-			g.Name, g.Memory.Total>>20, g.MIG != nil && *g.MIG, len(g.Slices), g.PowerLimitMW)
+		t.Logf("%s: driver %s CUDA %s: %s %d MiB, MIG %v, slices %d", filepath.Base(name), doc.Driver, doc.CUDA,
+			g.Name, g.Memory.Total>>20, g.MIG != nil && *g.MIG, len(g.Slices))
 	}
 	for _, name := range recorded(t, "gpu-telegraf", "*.xml.gz") {
 		doc, err := parseSMI(bytes.NewReader(content(t, name)))
@@ -330,7 +330,8 @@ func TestRecordedNVIDIAToolsAreUnderstood(t *testing.T) {
 			continue
 		}
 		for _, g := range doc.GPUs {
-			t.Logf("%s: driver %s CUDA %s: %s %s, slices %d", filepath.Base(name), doc.Driver, doc.CUDA, g.PCI, g.Name, len(g.Slices))
+			t.Logf("%s: driver %s CUDA %s: %s %s, slices %d", filepath.Base(name), doc.Driver, doc.CUDA,
+				g.PCI, g.Name, len(g.Slices))
 		}
 	}
 	_ = dir

@@ -50,9 +50,11 @@ func nvidiaCapacity(p *Pass, gpus []gpu, all []capacity) {
 	}
 	// A Tegra's GPU has no PCI address of its own, and neither has the one WSL lends: where one is left on each side
 	// they are the same.
-	if len(unmatched) == 1 && len(left) == 1 && (gpus[unmatched[0]].tegra != "" || gpus[unmatched[0]].vendor == "microsoft") {
-		all[unmatched[0]].NVMLGPU, all[unmatched[0]].evidence = left[0], e
-		unmatched, left = nil, nil
+	if len(unmatched) == 1 && len(left) == 1 {
+		if i := unmatched[0]; gpus[i].tegra != "" || gpus[i].vendor == "microsoft" {
+			all[i].NVMLGPU, all[i].evidence = left[0], e
+			unmatched, left = nil, nil
+		}
 	}
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("%s lists %d GPUs that the kernel does not show", e.Path, len(left))
@@ -175,7 +177,8 @@ func procModel(p *Pass, g gpu) string {
 // nvidiaGauges offers what changes: from files on a Tegra, else as the driver said it this time.
 func nvidiaGauges(p *Pass, g gpu, c capacity) {
 	if g.tegra != "" {
-		for _, load := range []string{g.dir + "/load", "/sys/devices/platform/gpu.0/load", "/sys/devices/gpu.0/load"} {
+		loads := []string{g.dir + "/load", "/sys/devices/platform/gpu.0/load", "/sys/devices/gpu.0/load"}
+		for _, load := range loads {
 			if g.dir != "" && p.Exists(load) {
 				p.Gauge(Gauge{Kind: "gpu_utilisation", Name: g.address, Unit: "percent", Path: load, Parse: Scaled(0.1)})
 				break

@@ -91,7 +91,8 @@ func parseSMI(r io.Reader) (NVML, error) {
 func (s smiGPU) gpu() (NVMLGPU, error) {
 	g := NVMLGPU{Name: said(s.Name), UUID: said(s.UUID), PCI: pciAddress(s.ID), Memory: s.Memory.bytes(),
 		Architecture: strings.ToLower(said(s.Architecture)), ECC: enabled(s.ECC), MIG: enabled(s.MIG)}
-	g.PowerLimitMW = milli(s.Power.Current, s.Power.Ceiling, s.Power.Enforced, s.Power.Limit, s.OldPower.Enforced, s.OldPower.Limit)
+	g.PowerLimitMW = milli(s.Power.Current, s.Power.Ceiling, s.Power.Enforced, s.Power.Limit, s.OldPower.Enforced,
+		s.OldPower.Limit)
 	g.PowerMW = milli(s.Power.Instant, s.Power.Draw, s.OldPower.Draw)
 	g.TemperatureC, g.UtilisationPct = whole(s.Temperature, "C"), whole(s.Utilisation, "%")
 	if len(s.Slices) > maxNVMLSlices {
@@ -132,9 +133,10 @@ func (m smiMemory) bytes() *NVMLMemory {
 // said is what the tool said, or nothing where it says that it does not know.
 func said(text string) string {
 	text = strings.TrimSpace(text)
-	switch {
-	case text == "N/A", strings.HasPrefix(text, "["), strings.HasPrefix(text, "Unknown"), strings.HasPrefix(text, "Requested"):
-		return ""
+	for _, nothing := range []string{"N/A", "[", "Unknown", "Requested"} {
+		if strings.HasPrefix(text, nothing) {
+			return ""
+		}
 	}
 	return text
 }

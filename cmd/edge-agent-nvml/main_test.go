@@ -92,8 +92,8 @@ func TestDocumentOfALibrary(t *testing.T) {
 		"older than most of the functions": {[]string{"OLD", "COUNT=1"}, probe.NVML{Driver: "550.54.15", Count: 1,
 			GPUs: []probe.NVMLGPU{{Name: "NVIDIA Fake", UUID: "GPU-0", TemperatureC: ref(uint32(41)),
 				Memory: &probe.NVMLMemory{Total: 8 << 30, Free: 6 << 30, Used: 2 << 30}}}}},
-		"of a GPU in the machine's own memory": {[]string{"MEMORY=NOT_SUPPORTED", "COUNT=1"}, probe.NVML{Driver: "550.54.15",
-			CUDA: "12.4", Count: 1, GPUs: []probe.NVMLGPU{noMemory}}},
+		"of a GPU in the machine's own memory": {[]string{"MEMORY=NOT_SUPPORTED", "COUNT=1"}, probe.NVML{
+			Driver: "550.54.15", CUDA: "12.4", Count: 1, GPUs: []probe.NVMLGPU{noMemory}}},
 		"without a driver": {[]string{"INIT=9"}, probe.NVML{Error: "starting the library: driver not loaded"}},
 		"newer than the driver": {[]string{"INIT=18"}, probe.NVML{
 			Error: "starting the library: driver and library are of different versions"}},
@@ -122,7 +122,8 @@ func TestDocumentOfALibrary(t *testing.T) {
 
 func TestNoLibraryIsSaidPlainly(t *testing.T) {
 	out, _, status := helper(t, "-library", filepath.Join(t.TempDir(), "libnvidia-ml.so.1"))
-	if doc, err := probe.DecodeNVML(strings.NewReader(out)); err != nil || status != 0 || !strings.Contains(doc.Error, "not found") {
+	doc, err := probe.DecodeNVML(strings.NewReader(out))
+	if err != nil || status != 0 || !strings.Contains(doc.Error, "not found") {
 		t.Errorf("status %d, %+v, %v", status, doc, err)
 	}
 }
