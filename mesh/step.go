@@ -1,5 +1,7 @@
 package mesh
 
+import "time"
+
 // Position numbers the records of one node's journal, from 1.
 type Position uint64
 
@@ -87,6 +89,8 @@ type Group struct {
 	Steps     []Step
 	Givens    []Given
 	Snapshots []Snapshot
+	// Window is how long the group may wait for others before it is written; any group without one ends the wait.
+	Window time.Duration
 	// Done is called once, in the order of groups: with nil when the group is on disk, else with why it may not be.
 	Done func(error)
 }
