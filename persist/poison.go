@@ -1,0 +1,84 @@
+package persist
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/edge-agent/edge-agent/mesh"
+)
+
+// Poison is an event that was set aside because it kills its daemon.
+type Poison struct {
+	Position mesh.Position // of the step that set it aside
+	Daemon   mesh.DaemonID
+	Event    mesh.Event
+	Written  time.Time
+}
+
+// poisoned copies a step's input, with its payload, to the poison list.
+func (c *change) poisoned(s *mesh.Step) error {
+	whole := *s
+	if err := resolve(c.tx, &whole); err != nil {
+		c.alarm(DamagedRecord, s.Daemon, "poison event %d: %v", s.Position, err)
+	}
+	bucket := c.tx.Bucket([]byte(poisonBucket))
+	if c.books.poison >= c.opts.Limits.Poison {
+		key, _ := bucket.Cursor().First()
+		c.alarm(Refused, s.Daemon, "poison list is full: the oldest entry is dropped")
+		if err := bucket.Delete(key); err != nil {
+			return fmt.Errorf("drop poison: %w", err)
+		}
+		c.books.poison--
+	}
+	key := positionKey(s.Position)
+	body := mesh.AppendStep(binary.LittleEndian.AppendUint64(nil, uint64(c.wall)), &whole)
+	r := record{kind: poisonRecord, owner: ownerOf(s.Daemon), epoch: s.Epoch, sequence: uint64(s.Position), body: body}
+	c.books.poison++
+	return bucket.Put(key, appendRecord(nil, poisonBucket, key, r))
+}
+
+func parsePoison(key, value []byte) (Poison, error) {
+	r, err := parseRecord(value, poisonBucket, key)
+	if err != nil {
+		return Poison{}, err
+	}
+	if r.kind != poisonRecord || len(r.body) < 8 {
+		return Poison{}, fmt.Errorf("poison %x: %w", key, errDamaged)
+	}
+	step, err := mesh.ParseStep(r.body[8:])
+	return Poison{
+		Position: step.Position, Daemon: step.Daemon, Event: step.Event,
+		Written: time.Unix(0, int64(binary.LittleEndian.Uint64(r.body))),
+	}, err
+}
+
+// Poison lists the events that were set aside, oldest first.
+func (s *Store) Poison() ([]Poison, error) {
+	var list []Poison
+	err := s.view(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(poisonBucket)).ForEach(func(key, value []byte) error {
+			p, err := parsePoison(key, value)
+			if err != nil {
+				s.alarm(DamagedRecord, "", "poison: %v", err)
+				return nil
+			}
+			list = append(list, p)
+			return nil
+		})
+	})
+	return list, err
+}
+
+// DeletePoison takes an event off the list; that it is not there is no error.
+func (s *Store) DeletePoison(p mesh.Position) error {
+	return s.do(func(c *change) error {
+		bucket, key := c.tx.Bucket([]byte(poisonBucket)), positionKey(p)
+		if bucket.Get(key) != nil {
+			c.books.poison--
+		}
+		return bucket.Delete(key)
+	})
+}
