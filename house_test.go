@@ -151,7 +151,6 @@ func TestFilesStayShortAndNarrow(t *testing.T) {
 			t.Errorf("%s: %d lines; want at most %d", name, len(lines), maxLines)
 		}
 		for i, line := range lines {
-			line = strings.ReplaceAll(line, "\t", "    ")
 			if utf8.RuneCountInString(line) <= maxColumns {
 				continue
 			}

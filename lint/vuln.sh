@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Look for known vulnerabilities in what the agent uses. Without the database nothing is known, and that is said plainly.
+# Look for known vulnerabilities in what the agent uses. Without the database nothing is known, and it says so.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
