@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -43,6 +44,8 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// KeepAlive is 30 s by default, PingTimeout 20 s.
 	KeepAlive, PingTimeout time.Duration
+	// ConfirmTimeout is how long a broker may take to confirm a publication before it is given up, by default 60 s.
+	ConfirmTimeout time.Duration
 	// EchoTimeout is 30 s by default.
 	EchoTimeout time.Duration
 	// FirstRetry and LastRetry bound the pause between attempts, by default 1 s and 90 s; it doubles and is jittered.
@@ -55,6 +58,34 @@ type Options struct {
 	BacklogRate int
 	// Waiting bounds the QoS 1 messages kept while Receive has no room, by default 1,024, WaitingBytes 4 MiB.
 	Waiting, WaitingBytes int
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Up == nil {
+		o.Up = func() {}
+	}
+	if o.Down == nil {
+		o.Down = func(error) {}
+	}
+	if o.Granted == nil {
+		o.Granted = func(Subscription, error) {}
+	}
+	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 30*time.Second)
+	o.KeepAlive = cmp.Or(o.KeepAlive, 30*time.Second)
+	o.PingTimeout = cmp.Or(o.PingTimeout, 20*time.Second)
+	o.ConfirmTimeout = cmp.Or(o.ConfirmTimeout, time.Minute)
+	o.EchoTimeout = cmp.Or(o.EchoTimeout, 30*time.Second)
+	o.FirstRetry = cmp.Or(o.FirstRetry, time.Second)
+	o.LastRetry = cmp.Or(o.LastRetry, 90*time.Second)
+	o.Grace = cmp.Or(o.Grace, 5*time.Second)
+	o.Window = cmp.Or(o.Window, 20)
+	o.BacklogRate = cmp.Or(o.BacklogRate, 2000)
+	o.Waiting = cmp.Or(o.Waiting, 1024)
+	o.WaitingBytes = cmp.Or(o.WaitingBytes, 4<<20)
+	return o
 }
 
 // TLS says how to trust the broker and how to prove who this client is. Files are read anew for each connection.

@@ -1,0 +1,83 @@
+package mqtt
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// plan is the smallest set of filters that brings what all wanted filters would, sorted. A filter covered by another
+// gives way, and the one that stays has the higher QoS of both.
+func plan(wanted []Subscription) []Subscription {
+	best := map[string]byte{}
+	for _, s := range wanted {
+		best[s.Filter] = max(best[s.Filter], s.QoS)
+	}
+	filters := slices.Sorted(maps.Keys(best))
+	out := make([]Subscription, 0, len(filters))
+	for _, f := range filters {
+		covered := slices.ContainsFunc(filters, func(g string) bool { return g != f && Covers(g, f) })
+		if covered {
+			continue
+		}
+		s := Subscription{Filter: f}
+		for _, g := range filters {
+			if Covers(f, g) {
+				s.QoS = max(s.QoS, best[g])
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// difference says how to get from one plan to another: what to ask for first, and what to give up then.
+func difference(have, want []Subscription) (ask []Subscription, leave []string) {
+	for _, s := range want {
+		if !slices.Contains(have, s) {
+			ask = append(ask, s)
+		}
+	}
+	for _, s := range have {
+		if !slices.ContainsFunc(want, func(w Subscription) bool { return w.Filter == s.Filter }) {
+			leave = append(leave, s.Filter)
+		}
+	}
+	return ask, leave
+}
+
+// subscriptions is what all owners together want to hear.
+type subscriptions struct {
+	changed chan struct{}
+
+	mu     sync.Mutex
+	owners map[string][]Subscription
+}
+
+func (s *subscriptions) set(owner string, subs []Subscription) {
+	s.mu.Lock()
+	if len(subs) == 0 {
+		delete(s.owners, owner)
+	} else {
+		s.owners[owner] = slices.Clone(subs)
+	}
+	s.mu.Unlock()
+	signal(s.changed)
+}
+
+func (s *subscriptions) plan() []Subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Subscription
+	for _, subs := range s.owners {
+		all = append(all, subs...)
+	}
+	return plan(all)
+}
+
+// batches cuts a list into pieces of at most n, in order of the filters.
+func batches(subs []Subscription, n int) [][]Subscription {
+	slices.SortFunc(subs, func(a, b Subscription) int { return cmp.Compare(a.Filter, b.Filter) })
+	return slices.Collect(slices.Chunk(subs, n))
+}
