@@ -14,21 +14,21 @@ const (
 // AppendStep adds the record of a step to b. Its outputs are records of their own: see AppendOut.
 func AppendStep(b []byte, s *Step) []byte {
 	b = append(b, stepVersion)
-	b = appendUint(b, uint64(s.Position))
-	b = appendText(b, s.Daemon)
-	b = appendUint(b, s.Epoch)
-	b = appendUint(b, uint64(s.Incarnation))
-	b = appendFlags(b, s.Failed, s.Poison)
-	b = appendUint(b, uint64(s.At))
-	b = appendUint(b, uint64(s.Given))
+	b = AppendUint(b, uint64(s.Position))
+	b = AppendText(b, s.Daemon)
+	b = AppendUint(b, s.Epoch)
+	b = AppendUint(b, uint64(s.Incarnation))
+	b = AppendFlags(b, s.Failed, s.Poison)
+	b = AppendUint(b, uint64(s.At))
+	b = AppendUint(b, uint64(s.Given))
 	b = append(b, byte(s.Control.Signal))
 	if s.Control.Signal != 0 {
-		b = appendInt(b, int64(s.Control.Grace))
-		b = appendUint(b, uint64(math.Float32bits(s.Control.Level)))
+		b = AppendInt(b, int64(s.Control.Grace))
+		b = AppendUint(b, uint64(math.Float32bits(s.Control.Level)))
 	}
-	b = appendUint(b, uint64(s.Emitted))
+	b = AppendUint(b, uint64(s.Emitted))
 	b = appendHead(b, s.Head)
-	b = appendUint(b, uint64(len(s.Tasks)))
+	b = AppendUint(b, uint64(len(s.Tasks)))
 	for i := range s.Tasks {
 		b = appendTask(b, &s.Tasks[i])
 	}
@@ -37,16 +37,16 @@ func AppendStep(b []byte, s *Step) []byte {
 
 // ParseStep reads the record of a step, without its outputs.
 func ParseStep(b []byte) (Step, error) {
-	d := decode(b, stepVersion)
-	s := Step{Position: Position(d.uint()), Daemon: DaemonID(d.text()), Epoch: d.uint(), Incarnation: d.uint32()}
-	d.flags(&s.Failed, &s.Poison)
-	s.At, s.Given = Position(d.uint()), Position(d.uint())
+	d := Decode(b, stepVersion)
+	s := Step{Position: Position(d.Uint()), Daemon: DaemonID(d.Text()), Epoch: d.Uint(), Incarnation: d.Uint32()}
+	d.Flags(&s.Failed, &s.Poison)
+	s.At, s.Given = Position(d.Uint()), Position(d.Uint())
 	s.Control = d.control()
-	s.Emitted = d.uint32()
+	s.Emitted = d.Uint32()
 	s.Head = d.head()
-	s.Tasks = list(&d, taskSize, (*decoder).task)
+	s.Tasks = list(&d, taskSize, (*Decoder).task)
 	s.Event = d.event()
-	if err := d.end("step"); err != nil {
+	if err := d.End("step"); err != nil {
 		return Step{}, err
 	}
 	return s, nil
@@ -55,31 +55,31 @@ func ParseStep(b []byte) (Step, error) {
 // AppendOut adds the record of an output to b.
 func AppendOut(b []byte, o *Out) []byte {
 	b = append(b, outVersion)
-	b = appendUint(b, uint64(o.Position))
-	b = appendText(b, o.Daemon)
-	b = appendUint(b, o.Epoch)
-	b = appendUint(b, uint64(o.Incarnation))
+	b = AppendUint(b, uint64(o.Position))
+	b = AppendText(b, o.Daemon)
+	b = AppendUint(b, o.Epoch)
+	b = AppendUint(b, uint64(o.Incarnation))
 	b = o.Link.Append(b)
-	b = appendUint(b, uint64(len(o.Sends)))
+	b = AppendUint(b, uint64(len(o.Sends)))
 	for _, send := range o.Sends {
-		b = appendText(b, send.Topic)
+		b = AppendText(b, send.Topic)
 		b = append(b, send.QoS)
-		b = appendFlags(b, send.Retained)
+		b = AppendFlags(b, send.Retained)
 		b = append(b, byte(send.Format))
 	}
-	return appendBytes(b, o.Payload)
+	return AppendBytes(b, o.Payload)
 }
 
 // ParseOut reads the record of an output.
 func ParseOut(b []byte) (Out, error) {
-	d := decode(b, outVersion)
+	d := Decode(b, outVersion)
 	o := Out{
-		Position: Position(d.uint()), Daemon: DaemonID(d.text()), Epoch: d.uint(), Incarnation: d.uint32(),
+		Position: Position(d.Uint()), Daemon: DaemonID(d.Text()), Epoch: d.Uint(), Incarnation: d.Uint32(),
 		Link: d.link(),
 	}
-	o.Sends = list(&d, sendSize, (*decoder).send)
-	o.Payload = d.bytes()
-	if err := d.end("output"); err != nil {
+	o.Sends = list(&d, sendSize, (*Decoder).send)
+	o.Payload = d.Bytes()
+	if err := d.End("output"); err != nil {
 		return Out{}, err
 	}
 	return o, nil
@@ -88,21 +88,21 @@ func ParseOut(b []byte) (Out, error) {
 // AppendGiven adds the record of an input that waits to be processed to b.
 func AppendGiven(b []byte, g *Given) []byte {
 	b = append(b, givenVersion)
-	b = appendUint(b, uint64(g.Position))
-	b = appendText(b, g.Daemon)
-	b = appendUint(b, uint64(g.Attempt))
-	b = appendUint(b, uint64(g.At))
+	b = AppendUint(b, uint64(g.Position))
+	b = AppendText(b, g.Daemon)
+	b = AppendUint(b, uint64(g.Attempt))
+	b = AppendUint(b, uint64(g.At))
 	return appendEvent(b, &g.Event)
 }
 
 // ParseGiven reads the record of an input that waits to be processed.
 func ParseGiven(b []byte) (Given, error) {
-	d := decode(b, givenVersion)
+	d := Decode(b, givenVersion)
 	g := Given{
-		Position: Position(d.uint()), Daemon: DaemonID(d.text()), Attempt: d.uint32(), At: Position(d.uint()),
+		Position: Position(d.Uint()), Daemon: DaemonID(d.Text()), Attempt: d.Uint32(), At: Position(d.Uint()),
 		Event: d.event(),
 	}
-	if err := d.end("given input"); err != nil {
+	if err := d.End("given input"); err != nil {
 		return Given{}, err
 	}
 	return g, nil
@@ -115,84 +115,84 @@ const (
 )
 
 func appendTask(b []byte, t *Task) []byte {
-	b = appendUint(b, uint64(t.Step))
-	b = appendUint(b, uint64(t.Index))
-	return appendBytes(b, t.Bytes)
+	b = AppendUint(b, uint64(t.Step))
+	b = AppendUint(b, uint64(t.Index))
+	return AppendBytes(b, t.Bytes)
 }
 
-func (d *decoder) task() Task {
-	t := Task{Step: Position(d.uint())}
-	index := d.uint()
+func (d *Decoder) task() Task {
+	t := Task{Step: Position(d.Uint())}
+	index := d.Uint()
 	if index > math.MaxUint16 {
-		d.fail("task index %d above 16 bits", index)
+		d.Fail("task index %d above 16 bits", index)
 	}
-	t.Index, t.Bytes = uint16(index), d.bytes()
+	t.Index, t.Bytes = uint16(index), d.Bytes()
 	return t
 }
 
-func (d *decoder) send() Send {
-	s := Send{Topic: d.text(), QoS: d.choice(2, "quality of service")}
-	d.flags(&s.Retained)
-	s.Format = Format(d.choice(byte(CloudEvents), "format"))
+func (d *Decoder) send() Send {
+	s := Send{Topic: d.Text(), QoS: d.Choice(2, "quality of service")}
+	d.Flags(&s.Retained)
+	s.Format = Format(d.Choice(byte(CloudEvents), "format"))
 	return s
 }
 
 func appendHead(b []byte, h Head) []byte {
 	b = h.Link.Append(b)
-	b = appendWord(b, h.Next)
-	b = appendUint(b, h.Epoch)
-	return appendUint(b, uint64(h.Incarnation))
+	b = AppendWord(b, h.Next)
+	b = AppendUint(b, h.Epoch)
+	return AppendUint(b, uint64(h.Incarnation))
 }
 
-func (d *decoder) head() Head {
-	return Head{Link: d.link(), Next: d.word(), Epoch: d.uint(), Incarnation: d.uint32()}
+func (d *Decoder) head() Head {
+	return Head{Link: d.link(), Next: d.Word(), Epoch: d.Uint(), Incarnation: d.Uint32()}
 }
 
-func (d *decoder) control() Control {
-	signal := Signal(d.choice(byte(BackpressureOff), "control"))
+func (d *Decoder) control() Control {
+	signal := Signal(d.Choice(byte(BackpressureOff), "control"))
 	if signal == 0 {
 		return Control{}
 	}
-	return Control{Signal: signal, Grace: time.Duration(d.int()), Level: math.Float32frombits(d.uint32())}
+	return Control{Signal: signal, Grace: time.Duration(d.Int()), Level: math.Float32frombits(d.Uint32())}
 }
 
 func appendEvent(b []byte, e *Event) []byte {
 	b = append(b, byte(e.Trigger))
 	b = e.Link.Append(b)
-	b = appendText(b, e.Daemon)
-	b = appendUint(b, e.Epoch)
-	b = appendUint(b, uint64(e.Incarnation))
-	b = appendText(b, e.Source)
+	b = AppendText(b, e.Daemon)
+	b = AppendUint(b, e.Epoch)
+	b = AppendUint(b, uint64(e.Incarnation))
+	b = AppendText(b, e.Source)
 	b = append(b, byte(e.ID.form))
 	switch e.ID.form {
 	case numberID:
-		b = appendUint(b, e.ID.number)
+		b = AppendUint(b, e.ID.number)
 	case textID:
-		b = appendText(b, e.ID.text)
+		b = AppendText(b, e.ID.text)
 	}
-	b = appendText(b, e.Topic)
-	b = appendInt(b, e.Time)
-	b = appendInt(b, e.Wall)
-	b = appendUint(b, e.Missed)
-	b = appendText(b, e.Failed)
-	return appendBytes(b, e.Payload)
+	b = AppendText(b, e.Topic)
+	b = AppendInt(b, e.Time)
+	b = AppendInt(b, e.Wall)
+	b = AppendUint(b, e.Missed)
+	b = AppendText(b, e.Failed)
+	return AppendBytes(b, e.Payload)
 }
 
-func (d *decoder) event() Event {
+func (d *Decoder) event() Event {
 	return Event{
-		Trigger: Trigger(d.choice(byte(Reading), "trigger")), Link: d.link(),
-		Daemon: DaemonID(d.text()), Epoch: d.uint(), Incarnation: d.uint32(),
-		Source: d.text(), ID: d.id(), Topic: d.text(), Time: d.int(), Wall: d.int(),
-		Missed: d.uint(), Failed: d.text(), Payload: d.bytes(),
+		Trigger: Trigger(d.Choice(byte(Reading), "trigger")), Link: d.link(),
+		Daemon: DaemonID(d.Text()), Epoch: d.Uint(), Incarnation: d.Uint32(),
+		Source: d.Text(), ID: d.id(), Topic: d.Text(), Time: d.Int(), Wall: d.Int(),
+		Missed: d.Uint(), Failed: d.Text(), Payload: d.Bytes(),
 	}
 }
 
-func (d *decoder) id() ID {
-	switch idForm(d.choice(byte(textID), "form of id")) {
+func (d *Decoder) id() ID {
+	switch idForm(d.Choice(byte(textID), "form of id")) {
 	case numberID:
-		return NumberID(d.uint())
+		return NumberID(d.Uint())
 	case textID:
-		return TextID(d.text())
+		return TextID(d.Text())
 	}
 	return ID{}
 }
