@@ -61,7 +61,9 @@ func Parse(data []byte, doc Document) error {
 	}
 	decode(t, "", reflect.ValueOf(doc).Elem(), &mistakes)
 	if version {
-		doc.check(&mistakes)
+		var later Mistakes
+		doc.check(&later)
+		mistakes.addUnrelated(later)
 	}
 	return mistakes.err()
 }

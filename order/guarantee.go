@@ -51,7 +51,7 @@ func (in Input) promise(d Durability) Promise {
 	case in.Format == CloudEvents:
 		p.Why = "events are known by source and id, within the dedup window"
 	case !in.ID.IsZero():
-		p.Why = "payloads are known by source and id; numbers below the window are refused as late, other ids repeat beyond it"
+		p.Why = "payloads are known by source and id; below the window numbers are late and refused, other ids repeat"
 	default:
 		p.Guarantee, p.Why = AtLeast, "payloads have no id: a message that the broker repeats counts again"
 	}
@@ -67,7 +67,7 @@ func (s Spec) overlaps(i int) bool {
 	return false
 }
 
-// String names the binding as people write it, such as topic plant/+/t.
+// String names the binding as people write it, such as topic plant/+/t; it is empty where there is none.
 func (in Input) String() string {
 	switch {
 	case in.Topic != "":
@@ -79,5 +79,5 @@ func (in Input) String() string {
 	case in.Source.Machine:
 		return "source machine"
 	}
-	return "nothing"
+	return ""
 }

@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -81,3 +82,20 @@ func isNameRune(r rune) bool {
 }
 
 func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+
+// addUnrelated adds what a later check found, but for what follows from a mistake already known above or below it.
+func (m *Mistakes) addUnrelated(later Mistakes) {
+	known := *m
+	for _, mistake := range later {
+		related := func(other Mistake) bool { return within(mistake.Path, other.Path) || within(other.Path, mistake.Path) }
+		if !slices.ContainsFunc(known, related) {
+			m.add(mistake.Path, mistake.Problem, mistake.Want)
+		}
+	}
+}
+
+// within reports whether the path is the outer one or a part of it.
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || outer == "" || rest[0] == '.' || rest[0] == '[')
+}

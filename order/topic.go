@@ -62,6 +62,9 @@ func Matches(filter, topic string) bool {
 
 // Covers reports whether every topic that the second filter lets in is let in by the first.
 func Covers(filter, other string) bool {
+	if other == "#" {
+		other = "+/#" // lets the same in: a topic has at least one level
+	}
 	for {
 		level, rest, more := strings.Cut(filter, "/")
 		otherLevel, otherRest, otherMore := strings.Cut(other, "/")

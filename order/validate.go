@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/edge-agent/edge-agent/mesh"
 )
 
 // Limits of a spec.
 const (
-	MaxInputs   = 64
-	MaxOutputs  = 16
-	minEvery    = Duration(1e6) // a millisecond
-	maxInbox    = 1 << 20
-	maxInboxMem = 64 << 20
+	MaxInputs  = 64
+	MaxOutputs = 16
+
+	minEvery       = Duration(time.Millisecond)
+	maxInboxEvents = 1 << 20
+	maxInboxBytes  = 64 << 20
 )
 
 // ParseSpec reads a spec that stands alone, as in a configuration file. The error is Mistakes.
@@ -24,9 +26,9 @@ func ParseSpec(data []byte) (Spec, error) {
 	var mistakes Mistakes
 	if t := parseTree(data, &mistakes); t != nil {
 		decode(t, "", reflect.ValueOf(&spec).Elem(), &mistakes)
-		if len(mistakes) == 0 {
-			spec.check("", &mistakes)
-		}
+		var later Mistakes
+		spec.check("", &later)
+		mistakes.addUnrelated(later)
 	}
 	return spec, mistakes.err()
 }
@@ -47,17 +49,13 @@ func (s Spec) check(path string, m *Mistakes) {
 	} else if config != "" && !json.Valid(s.Config) {
 		m.add(field(path, "config"), "is not JSON", "want {…} with the settings of the kind")
 	}
-	if len(s.Inputs) > MaxInputs {
-		m.add(field(path, "inputs"), fmt.Sprintf("has %d entries", len(s.Inputs)), fmt.Sprintf("want at most %d", MaxInputs))
-	}
-	if len(s.Outputs) > MaxOutputs {
-		m.add(field(path, "outputs"), fmt.Sprintf("has %d entries", len(s.Outputs)), fmt.Sprintf("want at most %d", MaxOutputs))
-	}
+	checkLength(field(path, "inputs"), len(s.Inputs), MaxInputs, m)
+	checkLength(field(path, "outputs"), len(s.Outputs), MaxOutputs, m)
 	seen := map[string]int{}
 	for i, in := range s.Inputs {
 		at := element(field(path, "inputs"), i)
 		in.check(at, m)
-		if first, twice := seen[in.String()]; twice {
+		if first, twice := seen[in.String()]; twice && in.String() != "" {
 			m.add(at, "repeats "+in.String(), fmt.Sprintf("keep one of it and inputs[%d]", first))
 		}
 		seen[in.String()] = i
@@ -76,6 +74,12 @@ func (s Spec) check(path string, m *Mistakes) {
 	s.checkPolicies(path, m)
 }
 
+func checkLength(path string, length, limit int, m *Mistakes) {
+	if length > limit {
+		m.add(path, fmt.Sprintf("has %d entries", length), fmt.Sprintf("want at most %d", limit))
+	}
+}
+
 func (s Spec) checkLoop(path string, out Output, m *Mistakes) {
 	for _, in := range s.Inputs {
 		if in.Topic != "" && out.Topic != "" && Matches(in.Topic, out.Topic) {
@@ -90,13 +94,12 @@ func (s Spec) checkPolicies(path string, m *Mistakes) {
 	if s.Snapshot.EveryStep && (s.Snapshot.Events != 0 || s.Snapshot.Every != 0) {
 		m.add(snapshot, "has every_step beside events or every", "want one or the other")
 	}
-	if s.Inbox.MaxEvents > maxInbox {
-		m.add(field(field(path, "inbox"), "max_events"), fmt.Sprintf("is %d", s.Inbox.MaxEvents),
-			fmt.Sprintf("want at most %d", maxInbox))
+	inbox := field(path, "inbox")
+	if s.Inbox.MaxEvents > maxInboxEvents {
+		m.add(field(inbox, "max_events"), fmt.Sprintf("is %d", s.Inbox.MaxEvents), fmt.Sprintf("want at most %d", maxInboxEvents))
 	}
-	if s.Inbox.MaxBytes > maxInboxMem {
-		m.add(field(field(path, "inbox"), "max_bytes"), fmt.Sprintf("is %d", s.Inbox.MaxBytes),
-			fmt.Sprintf("want at most %d", maxInboxMem))
+	if s.Inbox.MaxBytes > maxInboxBytes {
+		m.add(field(inbox, "max_bytes"), fmt.Sprintf("is %d", s.Inbox.MaxBytes), fmt.Sprintf("want at most %d", maxInboxBytes))
 	}
 }
 

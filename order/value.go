@@ -38,8 +38,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// within reads name(DURATION), such as window(50ms).
-func within(name, text string) (Duration, error) {
+// called reads name(DURATION), such as window(50ms).
+func called(name, text string) (Duration, error) {
 	inner, ok := strings.CutPrefix(text, name+"(")
 	inner, closed := strings.CutSuffix(inner, ")")
 	if !ok || !closed {
@@ -146,7 +146,7 @@ func (d *Durability) UnmarshalText(text []byte) error {
 		*d = Volatile
 		return nil
 	}
-	window, err := within("window", string(text))
+	window, err := called("window", string(text))
 	if err != nil || window > maxWindow {
 		return fmt.Errorf("%s is not a durability: want sync, volatile, or window(D) with D up to %s",
 			brief(string(text)), maxWindow)
@@ -171,7 +171,7 @@ func (r Reorder) MarshalText() ([]byte, error) {
 
 // UnmarshalText is its inverse.
 func (r *Reorder) UnmarshalText(text []byte) error {
-	hold, err := within("hold", string(text))
+	hold, err := called("hold", string(text))
 	if err != nil || hold > maxReorder {
 		return fmt.Errorf("%s is not an order: want hold(D) with D up to %s", brief(string(text)), maxReorder)
 	}
