@@ -113,7 +113,7 @@ func checkKey(key string) error {
 	}
 	rest, ok := cutHead(key)
 	if !ok {
-		return fmt.Errorf("want one of %s., or %s:, in front",
+		return fmt.Errorf("must begin with one of %s., %s: and a word behind it",
 			strings.Join(axes[:], "., "), strings.Join(reserved[:], ":, "))
 	}
 	for word := range strings.SplitSeq(rest, ".") {

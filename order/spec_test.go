@@ -101,7 +101,8 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 		{"a stateless daemon", false, `{"kind":"ewma","inputs":[{"topic":"a","id":{"json":"/n"},"qos":0}],` +
 			`"outputs":[{"type":"x"}]}`,
 			`"config":{},"inputs":[{"topic":"a","format":"raw","id":{"json":"/n"},"source":"topic","qos":0,` +
-				`"retained":"once"}],"outputs":[{"type":"x","topic":"o/mean/x","qos":0,"format":"causal","to":"both"}],"durability":"volatile"` + rest},
+				`"retained":"once"}],"outputs":[{"type":"x","topic":"o/mean/x","qos":0,"format":"causal","to":"both"}],` +
+				`"durability":"volatile"` + rest},
 		{"a stateless daemon with a sure output", false, `{"kind":"ewma","inputs":[{"every":"1s"}],"outputs":[{"qos":1}]}`,
 			`"config":{},"inputs":[{"every":"1s"}],` +
 				`"outputs":[{"type":"out","topic":"o/mean/out","qos":1,"format":"causal","to":"both"}],"durability":"sync"` + rest},

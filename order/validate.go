@@ -96,10 +96,12 @@ func (s Spec) checkPolicies(path string, m *Mistakes) {
 	}
 	inbox := field(path, "inbox")
 	if s.Inbox.MaxEvents > maxInboxEvents {
-		m.add(field(inbox, "max_events"), fmt.Sprintf("is %d", s.Inbox.MaxEvents), fmt.Sprintf("want at most %d", maxInboxEvents))
+		m.add(field(inbox, "max_events"), fmt.Sprintf("is %d", s.Inbox.MaxEvents),
+			fmt.Sprintf("want at most %d", maxInboxEvents))
 	}
 	if s.Inbox.MaxBytes > maxInboxBytes {
-		m.add(field(inbox, "max_bytes"), fmt.Sprintf("is %d", s.Inbox.MaxBytes), fmt.Sprintf("want at most %d", maxInboxBytes))
+		m.add(field(inbox, "max_bytes"), fmt.Sprintf("is %d", s.Inbox.MaxBytes),
+			fmt.Sprintf("want at most %d", maxInboxBytes))
 	}
 }
 
