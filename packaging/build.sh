@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make deb, rpm and apk packages of the binaries that cross/build.sh left in dist/. The same commit gives the same bytes.
+# Make deb, rpm and apk packages of the binaries that cross/build.sh left in dist/. One commit, the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deb calls this with "configure OLD-VERSION", rpm with 1 (first) or 2 (upgrade), apk with the version, on first install.
+# deb calls this with "configure OLD-VERSION", rpm with 1 (first) or 2 (upgrade), apk with the version, the first time.
 set -e
 root=${DPKG_ROOT:-}
 
