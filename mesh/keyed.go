@@ -11,10 +11,11 @@ const MaxKey = 256
 // Keyed holds what a daemon keeps for each of the things its events are about, up to a limit. It goes through them in
 // the order in which they came, so that the same events give the same outputs and state.
 type Keyed[T any] struct {
-	limit  int
-	index  map[string]int
-	keys   []string
-	values []T
+	limit   int
+	index   map[string]int
+	keys    []string
+	values  []T
+	refused uint64 // calls of At with a key beyond the limits
 }
 
 // NewKeyed holds at most limit keys.
@@ -29,9 +30,11 @@ func (k *Keyed[T]) At(key []byte) (*T, error) {
 		return &k.values[i], nil
 	}
 	if len(key) > MaxKey {
+		k.refused++
 		return nil, fmt.Errorf("key of %d bytes, above %d: %w", len(key), MaxKey, ErrTooLarge)
 	}
 	if len(k.keys) >= k.limit {
+		k.refused++
 		return nil, fmt.Errorf("key %q beyond the %d that are kept: %w", key, k.limit, ErrTooLarge)
 	}
 	name := string(key)
@@ -63,6 +66,16 @@ func (k *Keyed[T]) Reset() {
 
 // Saturation is how full it is, from 0 to 1.
 func (k *Keyed[T]) Saturation() float32 { return float32(len(k.keys)) / float32(max(k.limit, 1)) }
+
+// Health is degraded once a key had no place.
+func (k *Keyed[T]) Health() Health {
+	if k.refused == 0 {
+		return Health{}
+	}
+	return Health{
+		Level: Degraded, Reason: fmt.Sprintf("%d events of keys beyond the %d that are kept", k.refused, k.limit),
+	}
+}
 
 // Append adds the keys to a record, each followed by what one adds for its value.
 func (k *Keyed[T]) Append(b []byte, one func(b []byte, value *T) []byte) []byte {

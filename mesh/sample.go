@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -61,21 +60,24 @@ func AppendJSONNumber(b []byte, n float64) []byte {
 }
 
 // AppendJSONText adds a text as a JSON string to b; bytes that are not UTF-8 become U+FFFD.
-func AppendJSONText(b []byte, s string) []byte {
+func AppendJSONText[T ~string | ~[]byte](b []byte, s T) []byte {
 	const hex = "0123456789abcdef"
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\uFFFD")
-	}
 	b = append(b, '"')
-	for i := range len(s) {
+	for i := 0; i < len(s); {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
 		case c < ' ':
 			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
+		case c < utf8.RuneSelf:
 			b = append(b, c)
+		default:
+			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+			b = utf8.AppendRune(b, r)
+			i += size
+			continue
 		}
+		i++
 	}
 	return append(b, '"')
 }

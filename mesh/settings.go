@@ -30,6 +30,7 @@ type Settings struct {
 	known    []Setting
 	values   map[string]json.RawMessage
 	problems []string
+	refused  []string // the names of settings with a mistake
 }
 
 // SettingsError names every mistake of a configuration.
@@ -67,9 +68,12 @@ func (s *Settings) Err() error {
 	return &SettingsError{Problems: s.problems}
 }
 
-// Refuse adds a mistake in the value of a setting.
+// Refuse adds a mistake in the value of a setting; the first of each counts.
 func (s *Settings) Refuse(name, format string, args ...any) {
-	s.problem("%s: %s", name, fmt.Sprintf(format, args...))
+	if !slices.Contains(s.refused, name) {
+		s.refused = append(s.refused, name)
+		s.problem("%s: %s", name, fmt.Sprintf(format, args...))
+	}
 }
 
 // Given reports whether the configuration has the setting; null counts as absent.
