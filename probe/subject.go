@@ -49,6 +49,7 @@ type Doubt struct {
 // Subjects lists everything the agent asks a machine about, in the order it is shown.
 func Subjects() []Subject {
 	return []Subject{
+		cpuSubject(),
 		osSubject(),
 		gpuSubject(),
 		gpuCapacitySubject(),
