@@ -50,6 +50,8 @@ type Doubt struct {
 func Subjects() []Subject {
 	return []Subject{
 		cpuSubject(),
+		memorySubject(),
+
 		osSubject(),
 		gpuSubject(),
 		gpuCapacitySubject(),
