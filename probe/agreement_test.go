@@ -83,8 +83,11 @@ func (a *agreement) table() string {
 // families are the recorded machines that come with another source to hold the probe against.
 func families() map[string]func(*agreement) {
 	return map[string]func(*agreement){
-		"util-linux-lscpu": checkLscpu,
-		"hwloc-linux":      checkHwloc,
+		"util-linux-lscpu":  checkLscpu,
+		"hwloc-linux":       checkHwloc,
+		"jetson-boards":     checkJetson,
+		"sbc-bench-cpuinfo": checkCPUInfo,
+		"sbc-bench-report":  checkReports,
 	}
 }
 

@@ -134,10 +134,12 @@ func nameCPUs(p *Pass, info cpuinfo, arch string) {
 			makers[maker] = true
 			p.Value("hardware.cpu.vendor", maker, info.With(c.vendor+c.implementer+c.uarch))
 		}
-		if design := c.design(); design != "" && !seen[design] {
-			seen[design] = true
-			p.Value("hardware.cpu.model", design, info.With(strings.TrimSpace(c.model+" "+c.part+" "+c.uarch)))
-			p.Meta("cpu.model", strings.TrimSpace(c.model))
+		for _, design := range c.designs() {
+			if !seen[design] {
+				seen[design] = true
+				p.Value("hardware.cpu.model", design, info.With(strings.TrimSpace(c.model+" "+c.part+" "+c.uarch)))
+				p.Meta("cpu.model", c.model)
+			}
 		}
 		if key := c.flags + "\n" + c.isa; !flags[key] {
 			flags[key] = true

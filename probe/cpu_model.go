@@ -96,7 +96,7 @@ func armModel(implementer, part string) string {
 	return parts[who<<12|what]
 }
 
-// maker and design name the vendor and the model of one processor; empty where nothing tells.
+// maker names the vendor of a processor; empty where nothing tells.
 func (c processor) maker(arch string) string {
 	if who, ok := hex(c.implementer); ok && c.implementer != "" {
 		return implementers[who]
@@ -122,6 +122,21 @@ func (c processor) maker(arch string) string {
 		return "intel"
 	}
 	return ""
+}
+
+// designs names the model, or both where a kernel writes the parts of two clusters as one: 0xc07 & 0xc0f.
+func (c processor) designs() []string {
+	parts := strings.FieldsFunc(c.part, func(r rune) bool { return r == '/' || r == '&' || r == ' ' })
+	if len(parts) == 0 {
+		parts = []string{""}
+	}
+	var all []string
+	for _, c.part = range parts {
+		if name := c.design(); name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 func (c processor) design() string {

@@ -104,7 +104,7 @@ func FuzzCPUInfo(f *testing.F) {
 		for _, c := range info.kinds() {
 			arch := info.arch()
 			c.maker(arch)
-			c.design()
+			c.designs()
 			c.extensions(arch)
 		}
 	})

@@ -51,6 +51,7 @@ func Subjects() []Subject {
 	return []Subject{
 		cpuSubject(),
 		memorySubject(),
+		boardSubject(),
 
 		osSubject(),
 		gpuSubject(),
