@@ -49,7 +49,7 @@ func (a *agreement) lscpu(family string, m rooted, printed string) {
 			cores[place+"/"+at["Core"]], sockets[place], nodes[at["Node"]] = true, true, true
 		}
 	}
-	got := a.told(m.tree, cpuSubject())
+	got := a.told(m.tree, cpuSubject(), platformSubject())
 	a.check(family, m.name, "threads", one(got["hardware.cpu_threads"]), strconv.Itoa(threads), nil)
 	a.check(family, m.name, "cores", one(got["hardware.cpu_cores"]), strconv.Itoa(len(cores)), nil)
 	a.check(family, m.name, "packages", one(got["hardware.cpu.packages"]), strconv.Itoa(len(sockets)), nil)
@@ -61,6 +61,9 @@ func (a *agreement) lscpu(family string, m rooted, printed string) {
 	}
 	if mhz, err := strconv.ParseFloat(fields["CPU max MHz"], 64); err == nil {
 		a.check(family, m.name, "max MHz", one(got["hardware.cpu.max_mhz"]), strconv.Itoa(int(mhz)), nil)
+	}
+	if hypervisor, _, _ := strings.Cut(strings.ReplaceAll(fields["Hypervisor"], "KVM/Linux", "KVM"), " "); hypervisor != "" {
+		a.check(family, m.name, "hypervisor", one(got["software.platform.vm"]), plain(hypervisor), nil)
 	}
 	for field, key := range map[string]string{"L1d cache": "l1d", "L1i cache": "l1i", "L2 cache": "l2", "L3 cache": "l3",
 		"L1d": "l1d", "L1i": "l1i", "L2": "l2", "L3": "l3"} {

@@ -18,14 +18,19 @@ import (
 	"testing"
 )
 
-// fixtures is the folder with recordings of real machines. It is no part of the project, so tests skip without it.
+// fixtures is the folder with recordings of real machines. It is no part of the project: tests skip without it, and
+// fail where it was promised.
 func fixtures(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("EDGE_AGENT_FIXTURES")
-	if dir == "" {
+	promised := dir != ""
+	if !promised {
 		dir = "../../shared/fixtures"
 	}
 	if _, err := os.Stat(filepath.Join(dir, "README.md")); err != nil {
+		if promised {
+			t.Fatalf("EDGE_AGENT_FIXTURES: %v", err)
+		}
 		t.Skipf("no recorded machines at %s: set EDGE_AGENT_FIXTURES to their folder", dir)
 	}
 	return dir

@@ -51,11 +51,13 @@ func Subjects() []Subject {
 	return []Subject{
 		cpuSubject(),
 		memorySubject(),
-		boardSubject(),
-
-		osSubject(),
 		gpuSubject(),
 		gpuCapacitySubject(),
+		boardSubject(),
+		osSubject(),
+		platformSubject(),
+		securitySubject(),
+		runtimesSubject(),
 	}
 }
 
