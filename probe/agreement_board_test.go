@@ -33,10 +33,10 @@ func checkJetson(a *agreement) {
 		if row.Release != "" {
 			m["/etc/nv_tegra_release"] = row.Release + "\n"
 		}
-		got := a.told(m.tree(), boardSubject())
+		got := a.told(m.tree(), boardSubject(), gpuSubject(), gpuCapacitySubject())
 		for fact, key := range map[string]string{"jetson": "hardware.board.family", "soc": "hardware.soc",
 			"module": "hardware.board.module", "l4t": "software.jetson.l4t", "jetpack": "software.jetson.jetpack",
-			"compute_capability": "hardware.board.compute_capability"} {
+			"compute_capability": "hardware.gpu.compute_capability"} {
 			want, told := row.Expect[fact]
 			switch {
 			case !told, (fact == "l4t" || fact == "jetpack") && row.Release == "" && want != nil,

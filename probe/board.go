@@ -17,8 +17,6 @@ func boardSubject() Subject {
 				From: "/proc/device-tree/compatible", Since: "0.1"},
 			{Key: "hardware.board.module", Unit: "text", Meaning: "module on a Jetson carrier board",
 				From: "/proc/device-tree/compatible", Since: "0.1"},
-			{Key: "hardware.board.compute_capability", Unit: "number", Meaning: "CUDA compute capability of a Jetson's GPU",
-				From: "the board's chip", Since: "0.1", NFD: "nvidia.com/gpu.compute.major"},
 			{Key: "hardware.soc", Unit: "text", Meaning: "system on chip", From: "device tree, soc0, /proc/cpuinfo",
 				Since: "0.1"},
 			{Key: "hardware.soc_vendor", Unit: "text", Meaning: "who made the system on chip",
@@ -76,15 +74,10 @@ func probeBoard(p *Pass) error {
 		p.Value("hardware.board.family", family, from)
 	}
 	if j, ok := findJetson(p, d); ok {
-		from := d.compatibleFile
-		if from.Raw == "" {
-			from = d.model.As(Medium)
+		if j.chip != "" {
+			p.Value("hardware.board.family", "jetson", j.from)
 		}
-		if from.Raw != "" {
-			p.Value("hardware.board.family", "jetson", from)
-		}
-		p.Value("hardware.board.module", j.module, from)
-		p.Value("hardware.board.compute_capability", computeCapability[j.chip], from.As(Medium))
+		p.Value("hardware.board.module", j.module, d.compatibleFile)
 		p.Value("software.jetson.l4t", j.l4t, j.release)
 		p.Value("software.jetson.jetpack", j.jetpack, j.release.As(Medium))
 	}
@@ -160,7 +153,7 @@ func findChip(p *Pass, d deviceTree, info cpuinfo) (chip, Evidence) {
 		return c, d.compatibleFile.With(from)
 	}
 	if j, ok := findJetson(p, d); ok && j.chip != "" {
-		return chip{"nvidia", j.chip}, d.model.As(Medium)
+		return chip{"nvidia", j.chip}, j.from
 	}
 	for _, file := range []string{"soc_id", "machine", "family"} {
 		e, err := p.Read("/sys/devices/soc0/" + file)

@@ -23,7 +23,7 @@ func TestBoard(t *testing.T) {
 			machine{"/etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n"}), `
 			hardware.board.model=nvidia-orin-nx-developer-kit hardware.board.vendor=nvidia hardware.board.family=jetson
 			hardware.board.compatible=nvidia-p3768-0000+p3767-0000 hardware.board.compatible=nvidia-tegra234
-			hardware.board.module=p3767-0000 hardware.board.compute_capability=8.7 hardware.soc=tegra234
+			hardware.board.module=p3767-0000 hardware.soc=tegra234
 			hardware.soc_vendor=nvidia software.jetson.l4t=36.4.3 software.jetson.jetpack=6.2`},
 		"an Allwinner board of a vendor kernel": {machine{"/proc/cpuinfo": "Processor : x\nprocessor : 0\n\n" +
 			"CPU implementer : 0x41\nCPU part : 0xd03\n\nHardware : sun50iw6\n"}, `

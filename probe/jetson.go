@@ -5,18 +5,6 @@ import (
 	"strings"
 )
 
-// computeCapability of the GPU in each Tegra chip.
-var computeCapability = map[string]string{
-	"tegra264": "11.0", "tegra234": "8.7", "tegra23x": "8.7", "tegra194": "7.2", "tegra186": "6.2", "tegra210": "5.3",
-	"tegra124": "3.2",
-}
-
-// jetsonChips is for boards whose device tree says no more than the model.
-var jetsonChips = []struct{ model, chip string }{
-	{"Thor", "tegra264"}, {"Orin", "tegra234"}, {"Xavier", "tegra194"}, {"TX2", "tegra186"}, {"TX1", "tegra210"},
-	{"Jetson Nano", "tegra210"}, {"TK1", "tegra124"},
-}
-
 // jetpacks is the JetPack release that brought each release of Linux for Tegra. Where one has no row of its own, the
 // row of its first two numbers counts.
 var jetpacks = map[string]string{
@@ -32,33 +20,25 @@ var jetpacks = map[string]string{
 
 // jetson is what a Jetson board says of itself.
 type jetson struct {
-	chip, module string
-	l4t, jetpack string
-	release      Evidence
+	chip, module  string
+	l4t, jetpack  string
+	from, release Evidence
 }
 
 var (
 	tegraRelease = regexp.MustCompile(`# R(\d+) \(release\), REVISION: (\d+(?:\.\d+)*)`)
-	tegraModule  = regexp.MustCompile(`\+?(p\d{4}-\d{4})`)
+	tegraModule  = regexp.MustCompile(`p\d{4}-\d{4}`)
 )
 
 // findJetson tells whether the board is a Jetson, and which.
 func findJetson(p *Pass, d deviceTree) (jetson, bool) {
 	var j jetson
+	j.chip, j.from = tegra(p)
 	for _, c := range d.compatible {
-		if chip, ok := strings.CutPrefix(c, "nvidia,tegra"); ok && j.chip == "" {
-			j.chip = "tegra" + chip
-		}
 		if rest, ok := strings.CutPrefix(c, "nvidia,p"); ok && j.module == "" {
-			if all := tegraModule.FindAllStringSubmatch("p"+rest, -1); len(all) > 0 {
-				j.module = all[len(all)-1][1] // behind the + that follows the carrier
+			if all := tegraModule.FindAllString("p"+rest, -1); len(all) > 0 {
+				j.module = all[len(all)-1] // behind the + that follows the carrier
 			}
-		}
-	}
-	nvidia := j.chip != "" || j.module != "" || strings.HasPrefix(d.model.Text(), "NVIDIA")
-	for _, c := range jetsonChips {
-		if j.chip == "" && (nvidia || strings.Contains(d.model.Text(), "Jetson")) && strings.Contains(d.model.Text(), c.model) {
-			j.chip = c.chip
 		}
 	}
 	release, err := p.Read("/etc/nv_tegra_release")
@@ -67,7 +47,7 @@ func findJetson(p *Pass, d deviceTree) (jetson, bool) {
 		j.l4t, j.release = m[1]+"."+m[2], release.With(m[0])
 		j.jetpack = jetpackOf(j.l4t)
 	}
-	return j, j.chip != "" && (strings.HasPrefix(j.chip, "tegra")) || j.l4t != ""
+	return j, j.chip != "" || j.l4t != ""
 }
 
 func jetpackOf(l4t string) string {
