@@ -210,25 +210,31 @@ func quoteName(name string) string {
 
 // nearest suggests the known setting that was probably meant.
 func nearest(name string, known []Setting) string {
-	best, least := "", 3
-	if len(name) <= 40 {
-		for _, k := range known {
-			if d := distance(strings.ToLower(name), k.Name); d < least && d < len(k.Name) {
-				best, least = k.Name, d
-			}
-		}
-	}
-	if best != "" {
-		return ": did you mean " + best + "?"
-	}
 	names := make([]string, len(known))
 	for i, k := range known {
 		names[i] = k.Name
+	}
+	if best := Nearest(name, names); best != "" {
+		return ": did you mean " + best + "?"
 	}
 	if len(names) == 0 {
 		return ": there are none"
 	}
 	return ": known are " + strings.Join(names, ", ")
+}
+
+// Nearest is the known name that was probably meant, empty if none is near.
+func Nearest(name string, known []string) string {
+	best, least := "", 3
+	if len(name) > 40 {
+		return ""
+	}
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), k); d < least && d < len(k) {
+			best, least = k, d
+		}
+	}
+	return best
 }
 
 // distance counts the insertions, deletions and replacements that lead from a to b.
