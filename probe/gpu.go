@@ -2,6 +2,7 @@ package probe
 
 import (
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -99,6 +100,7 @@ type tally struct {
 // listGPUs finds every GPU in a fixed order: by PCI address, then the SoC's, then those only ROCm's driver lists.
 func listGPUs(p *Pass) ([]gpu, tally, error) {
 	devices, err := pciDevices(p)
+	devices = withCards(p, devices)
 	var controllers tally
 	gpus := pciGPUs(devices, &controllers)
 	soc := socGPUs(p, &controllers)
@@ -114,6 +116,25 @@ func listGPUs(p *Pass) ([]gpu, tally, error) {
 		gpus = kfdGPUs(p)
 	}
 	return gpus, controllers, err
+}
+
+// withCards adds the cards on PCI that only /sys/class/drm shows, as in a container with part of /sys.
+func withCards(p *Pass, devices []pciDevice) []pciDevice {
+	for _, name := range p.Names("/sys/class/drm") {
+		dir := "/sys/class/drm/" + name + "/device"
+		if !numbered(name, "card") {
+			continue
+		}
+		e, _ := p.Read(dir + "/uevent")
+		address := property(e.Raw, "PCI_SLOT_NAME")
+		if address == "" || slices.ContainsFunc(devices, func(d pciDevice) bool { return d.address == address }) {
+			continue
+		}
+		if d, _ := readPCI(p, address, dir); d.vendor != 0 {
+			devices = append(devices, d)
+		}
+	}
+	return devices
 }
 
 // gpuVendors are the makers of PCI GPUs. A display controller of anyone else is a BMC's, a virtual machine's, or too
@@ -148,7 +169,7 @@ func pciGPUs(devices []pciDevice, controllers *tally) []gpu {
 		if vendor == "" || noGPU[uint32(d.vendor)<<16|uint32(d.device)] {
 			continue
 		}
-		gpus = append(gpus, gpu{address: d.address, dir: d.path(), vendor: vendor, driver: d.driver, pci: d,
+		gpus = append(gpus, gpu{address: d.address, dir: d.dir, vendor: vendor, driver: d.driver, pci: d,
 			integrated: integratedPCI(d), evidence: d.evidence})
 	}
 	return gpus
@@ -219,8 +240,8 @@ func socGPUs(p *Pass, controllers *tally) []gpu {
 			continue
 		}
 		dir := p.Real("/sys/class/drm/" + name + "/device")
-		if dir == "" || p.Link(dir+"/subsystem") == "pci" {
-			continue
+		if dir == "" || p.Link(dir+"/subsystem") == "pci" || p.Exists(dir+"/class") && p.Exists(dir+"/vendor") {
+			continue // on PCI, seen there
 		}
 		g := socGPU(p, dir)
 		if npuDrivers[g.driver] != "" {

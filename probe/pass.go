@@ -22,6 +22,7 @@ type Pass struct {
 	tree    Tree
 	tools   Tools
 	live    bool
+	virtual bool
 	subject Subject
 	now     time.Time
 

@@ -12,12 +12,11 @@ type pciDevice struct {
 	subsystem      uint32 // vendor << 16 | device
 	class          uint32 // base << 16 | sub << 8 | interface
 	driver         string // empty where none is bound
+	dir            string // its directory in /sys
 	evidence       Evidence
 }
 
 const pciRoot = "/sys/bus/pci/devices"
-
-func (d pciDevice) path() string { return pciRoot + "/" + d.address }
 
 func (d pciDevice) base() uint8 { return uint8(d.class >> 16) }
 
@@ -26,22 +25,29 @@ func pciDevices(p *Pass) ([]pciDevice, error) {
 	addresses, err := p.List(pciRoot)
 	devices := make([]pciDevice, 0, len(addresses))
 	for _, address := range addresses {
-		d := pciDevice{address: address}
-		e, readErr := p.Read(d.path() + "/uevent")
-		if readErr != nil && !Missing(readErr) {
+		d, readErr := readPCI(p, address, pciRoot+"/"+address)
+		if readErr != nil {
 			err = readErr
 		}
-		d.evidence = e
-		known := d.fromUevent(e.Raw) || d.fromFiles(p)
-		if !known {
-			continue
+		if d.vendor != 0 {
+			devices = append(devices, d)
 		}
-		if d.driver == "" {
-			d.driver = p.Link(d.path() + "/driver")
-		}
-		devices = append(devices, d)
 	}
 	return devices, err
+}
+
+// readPCI reads one function's directory; its vendor is 0 where that holds no PCI function.
+func readPCI(p *Pass, address, dir string) (pciDevice, error) {
+	d := pciDevice{address: address, dir: dir}
+	e, err := p.Read(dir + "/uevent")
+	d.evidence = e
+	if !d.fromUevent(e.Raw) && !d.fromFiles(p) {
+		return pciDevice{}, ifPresent(err)
+	}
+	if d.driver == "" {
+		d.driver = p.Link(dir + "/driver")
+	}
+	return d, nil
 }
 
 func (d *pciDevice) fromUevent(text string) (ok bool) {
@@ -65,15 +71,15 @@ func (d *pciDevice) fromUevent(text string) (ok bool) {
 }
 
 func (d *pciDevice) fromFiles(p *Pass) bool {
-	vendor, e, err := p.Number(d.path() + "/vendor")
-	device, _, err2 := p.Number(d.path() + "/device")
-	class, _, err3 := p.Number(d.path() + "/class")
+	vendor, e, err := p.Number(d.dir + "/vendor")
+	device, _, err2 := p.Number(d.dir + "/device")
+	class, _, err3 := p.Number(d.dir + "/class")
 	if err != nil || err2 != nil || err3 != nil {
 		return false
 	}
 	d.vendor, d.device, d.class, d.evidence = uint16(vendor), uint16(device), uint32(class), e
-	sv, _, err := p.Number(d.path() + "/subsystem_vendor")
-	sd, _, err2 := p.Number(d.path() + "/subsystem_device")
+	sv, _, err := p.Number(d.dir + "/subsystem_vendor")
+	sd, _, err2 := p.Number(d.dir + "/subsystem_device")
 	if err == nil && err2 == nil {
 		d.subsystem = uint32(sv)<<16 | uint32(uint16(sd))
 	}

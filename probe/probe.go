@@ -20,6 +20,7 @@ type Options struct {
 	Tools    Tools         // programs that may be run; by default those installed here, none for another machine
 	Timeout  time.Duration // for each subject; 2 s by default
 	Subjects []Subject     // Subjects() by default
+	Virtual  bool          // tell of virtual network interfaces too
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -108,7 +109,7 @@ func start(ctx context.Context, o Options, s Subject) <-chan answer {
 	began := o.Now()
 	timeout := cmp.Or(s.Timeout, o.Timeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	p := &Pass{ctx: ctx, tree: o.Tree, tools: o.Tools, live: live, subject: s, now: began}
+	p := &Pass{ctx: ctx, tree: o.Tree, tools: o.Tools, live: live, virtual: o.Virtual, subject: s, now: began}
 	done := make(chan error, 1)
 	go func() {
 		done <- guarded(s, p)

@@ -1,6 +1,9 @@
 package probe
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Word is one key of the vocabulary. A segment N of the key stands for an index, NAME for any one name.
 type Word struct {
@@ -58,4 +61,9 @@ func segment(pattern, s string) bool {
 		return s != ""
 	}
 	return pattern == s
+}
+
+// sortWords orders words that were made from a map.
+func sortWords(words []Word) {
+	slices.SortFunc(words, func(a, b Word) int { return strings.Compare(a.Key, b.Key) })
 }
