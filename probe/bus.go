@@ -117,8 +117,8 @@ func gpioLines(p *Pass) {
 	}
 }
 
-// serialPorts finds the ports that exist: the 8250 driver registers some for hardware that may not be there, and says so
-// by type 0.
+// serialPorts finds the ports that exist: the 8250 driver registers some for hardware that may not be there, and says
+// so by type 0.
 func serialPorts(p *Pass, tell func(bus string, n int, where string)) {
 	n := 0
 	for _, name := range p.Names("/sys/class/tty") {

@@ -173,11 +173,11 @@ func managementLink(p *Pass, dir string) bool {
 }
 
 func canName(name string) bool {
-	return numbered(name, "can") || numbered(name, "slcan") || strings.HasPrefix(name, "llce") || numbered(name, "mcan")
+	return numbered(name, "can") || numbered(name, "slcan") || numbered(name, "mcan") || strings.HasPrefix(name, "llce")
 }
 
-// onHardware reports whether a class device's real place is below a bus rather than among the virtual devices. Trees that
-// were copied without the device link still show it so.
+// onHardware reports whether a class device's real place is below a bus rather than among the virtual devices. Trees
+// that were copied without the device link still show it so.
 func onHardware(real string) bool {
 	return strings.HasPrefix(real, "/sys/devices/") && !strings.HasPrefix(real+"/", "/sys/devices/virtual/")
 }

@@ -98,7 +98,7 @@ func probeSensors(p *Pass) error {
 }
 
 // channel is one value of one chip: counted, and offered to be read again.
-func (s *sensors) channel(bus, chip, label string, q quantity, file string, parse func(string) (float64, bool), slow bool) {
+func (s *sensors) channel(bus, chip, label string, q quantity, file string, parse func(string) (float64, bool)) {
 	e := Evidence{Path: file, Raw: chip}
 	t := s.counts[q.name]
 	if t == nil {
@@ -111,7 +111,7 @@ func (s *sensors) channel(bus, chip, label string, q quantity, file string, pars
 	if s.names[q.name+name]++; s.names[q.name+name] > 1 {
 		name += "-" + strconv.Itoa(s.names[q.name+name])
 	}
-	s.p.Gauge(Gauge{Kind: q.name, Name: name, Unit: q.unit, Path: file, Slow: slow, Parse: q.within(parse)})
+	s.p.Gauge(Gauge{Kind: q.name, Name: name, Unit: q.unit, Path: file, Slow: bus == "w1", Parse: q.within(parse)})
 }
 
 // within refuses what cannot be: minus 273 degrees, more humidity than air can hold.
@@ -147,7 +147,7 @@ func (s *sensors) hwmon() {
 				if label == "" {
 					label = channel
 				}
-				s.channel("hwmon", chip, label, q, dir+"/"+file, Scaled(q.hwmonScale), false)
+				s.channel("hwmon", chip, label, q, dir+"/"+file, Scaled(q.hwmonScale))
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func (s *sensors) thermal() {
 		if kind == "" {
 			kind = name
 		}
-		s.channel("thermal", kind, name, quantities[0], dir+"/temp", Scaled(1e-3), false)
+		s.channel("thermal", kind, name, quantities[0], dir+"/temp", Scaled(1e-3))
 	}
 }
 
@@ -217,7 +217,7 @@ func (s *sensors) iio() {
 			if raw {
 				parse = s.iioRaw(dir, channel, q)
 			}
-			s.channel("iio", chip, channel, q, dir+"/"+file, parse, false)
+			s.channel("iio", chip, channel, q, dir+"/"+file, parse)
 		}
 	}
 }
@@ -274,7 +274,7 @@ func (s *sensors) wire() {
 		case "10", "22", "28", "3b", "42":
 			if ok {
 				file := "/sys/bus/w1/devices/" + name + "/temperature"
-				s.channel("w1", "ds18x20", name, quantities[0], file, Scaled(1e-3), true)
+				s.channel("w1", "ds18x20", name, quantities[0], file, Scaled(1e-3))
 			}
 		}
 	}

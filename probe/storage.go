@@ -132,8 +132,9 @@ func readDisk(p *Pass, name string) (disk, bool) {
 		}
 	}
 	dir := "/sys/block/" + name
-	if multipath(name) || strings.Contains(name, "boot") || strings.HasSuffix(name, "rpmb") || strings.Contains(p.Text(dir+"/hidden"), "1") {
-		return disk{}, false // parts of an eMMC, and the paths below a multipath NVMe
+	partOf := strings.Contains(name, "boot") || strings.HasSuffix(name, "rpmb") // of an eMMC
+	if partOf || multipath(name) || p.Text(dir+"/hidden") == "1" {
+		return disk{}, false
 	}
 	d := disk{name: name, evidence: Evidence{Path: dir, Raw: p.Real(dir)}}
 	if sectors, e, err := p.Number(dir + "/size"); err == nil {
