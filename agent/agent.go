@@ -184,6 +184,16 @@ func (a *Agent) SetMachine(ctx context.Context, m Machine) error {
 	return a.ask(ctx, func(k *keeper) { k.setMachine(m) })
 }
 
+// Alive reports whether the keeper and the loop still answer.
+func (a *Agent) Alive(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := a.host.Stats(ctx); err != nil {
+		return false
+	}
+	return a.ask(ctx, func(*keeper) {}) == nil
+}
+
 // Alarm says that something happened which a person must hear of.
 func (a *Agent) Alarm() { a.notices.add(func(g *gathered) { g.alarms = true }) }
 

@@ -13,16 +13,24 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/edge-agent/edge-agent/persist"
 )
 
 // commandLine is everything a person can type. A new command is one more line here.
 type commandLine struct {
 	Output format `short:"o" enum:"table,json" default:"table" help:"How to print results: ${enum}."`
 
+	Run     runCommand     `cmd:"" help:"Run the agent on this machine."`
 	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
 }
 
-func main() { os.Exit(int(run(os.Args[1:], systemStreams()))) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == checkStateCommand {
+		os.Exit(persist.CheckMain(os.Args[2:]))
+	}
+	os.Exit(int(run(os.Args[1:], systemStreams())))
+}
 
 // run is the whole program but for the end of the process. SIGINT and SIGTERM end the context; a second one kills.
 func run(args []string, s streams) exitCode {
