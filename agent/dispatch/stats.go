@@ -37,6 +37,8 @@ type DaemonStats struct {
 	// Outputs counts what was emitted, Failed the events whose Process gave an error, Crashes the panics and calls that
 	// did not return, Poisoned the events set aside.
 	Outputs, Failed, Crashes, Poisoned uint64
+	// LastError is that of the last event that failed or crashed the daemon, or was not understood.
+	LastError string
 	// Slow counts calls above the soft budget.
 	Slow uint64
 	// Duplicate, Late, Undecoded and Repeated count inputs that were not processed: seen before, below the window, not
@@ -64,3 +66,25 @@ const (
 	Crashed       // waits for Replace
 	Failed        // waits to be removed and added again, after a failed commit
 )
+
+// figures sums up everything.
+func (l *loop) figures() Stats {
+	s := l.stats
+	s.InFlight = l.inFlight
+	for _, lane := range *l.lanes.Load() {
+		s.Lanes = append(s.Lanes, LaneStats{
+			Name: lane.name, Taken: lane.taken, Full: lane.full.Load(), Depth: lane.depth(), Length: len(lane.slots),
+		})
+	}
+	for _, d := range l.all {
+		f := d.tally
+		f.ID, f.Mode, f.Phase, f.Head = d.ID, d.Mode, d.phase, d.committed
+		if !d.durable {
+			f.Head = d.ledger.Head()
+		}
+		f.Inbox, f.InboxBytes, f.Tasks = d.inbox.len(), d.inbox.bytes, len(d.ledger.tasks)
+		f.Process = d.took.quantiles()
+		s.Daemons = append(s.Daemons, f)
+	}
+	return s
+}

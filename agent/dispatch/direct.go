@@ -1,0 +1,232 @@
+package dispatch
+
+import "github.com/edge-agent/edge-agent/mesh"
+
+const (
+	// Of batches above smallBatch only every sparse-th call is measured, unless one of them took above the soft budget:
+	// then all are, for wariness batches.
+	smallBatch = 8
+	sparse     = 64
+	wariness   = 64
+	softBudget = 1e6 // ns
+)
+
+// stage turns up to n inputs of a lane into calls.
+func (r *runner) stage(lane *Lane, n uint32) {
+	l := r.loop
+	l.tick()
+	r.next, r.count = 0, 0
+	i := uint32(0)
+	for ; i < n && r.count < batch; i++ {
+		in := lane.at(i)
+		targets := l.targets(in)
+		if !r.plain(in, targets) {
+			r.inputs[i] = *in
+			r.calls[r.count] = call{input: &r.inputs[i]}
+			r.count++
+			continue
+		}
+		for j := range targets {
+			r.direct(&targets[j], in)
+		}
+		if in.Ack != nil {
+			l.stats.Unclaimed++
+			in.Ack.Ack()
+		}
+	}
+	lane.take(i)
+}
+
+// plain says that an input can go straight to each of its daemons.
+func (r *runner) plain(in *Input, targets []target) bool {
+	if in.Retained || in.Trigger != mesh.Message || len(targets) == 0 || len(targets) > batch-r.count {
+		return false
+	}
+	for i := range targets {
+		if !targets[i].port.direct {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *runner) direct(t *target, in *Input) {
+	p := t.port
+	*p.accepted++
+	if t.last != nil {
+		*t.last = hashOf(in.Payload)
+	}
+	c := &r.calls[r.count]
+	r.count++
+	c.port, c.topic, c.payload = p, in.Topic, in.Payload
+	c.link = mesh.Link{Origin: p.origin, Sequence: *p.accepted}
+	c.self, c.chunk, c.at, c.input, c.direct = nil, nil, 0, nil, true
+	l := r.loop
+	p.to.expect(c, l.now)
+}
+
+// expect notes a direct call before it is made, and gives it what it takes to make it.
+func (d *daemon) expect(c *call, now int64) {
+	c.impl, c.time = d.impl, now+d.shift
+	d.ledger.observer.Observe(c.link.Origin)
+	d.tally.Events++
+}
+
+// stageLocal turns events from daemon to daemon into calls and returns how many it took.
+func (r *runner) stageLocal() int {
+	l := r.loop
+	r.next, r.count = 0, 0
+	n := min(l.local.len(), batch)
+	for range n {
+		c := &r.calls[r.count]
+		l.local.pop(c)
+		p := c.port
+		if p.to.gone {
+			l.arena.release(c.chunk)
+			continue
+		}
+		r.count++
+		if c.direct = p.direct; !c.direct {
+			continue
+		}
+		if !p.newer(c.self.epoch, c.self.incarnation, c.link.Sequence) {
+			p.to.tally.Duplicate++
+			l.arena.release(c.chunk)
+			r.count--
+			continue
+		}
+		p.to.expect(c, l.now)
+	}
+	return n
+}
+
+// newer notes an output of a producer, and says whether it lies behind those seen. It is all that a volatile daemon
+// keeps of a chain.
+func (p *port) newer(epoch uint64, incarnation uint32, sequence uint64) bool {
+	if epoch != p.epoch || incarnation != p.incarnation {
+		if epoch < p.epoch || epoch == p.epoch && incarnation < p.incarnation {
+			return false
+		}
+		p.epoch, p.incarnation, p.highest = epoch, incarnation, 0
+	}
+	if sequence <= p.highest {
+		return false
+	}
+	p.highest = sequence
+	return true
+}
+
+// drain makes the staged calls.
+func (r *runner) drain() {
+	l := r.loop
+	for r.next < r.count {
+		c := &r.calls[r.next]
+		switch {
+		case c.direct:
+			r.directly()
+		case c.input != nil:
+			l.accept(r, c.input)
+			r.next++
+		default:
+			r.next++
+			l.acceptCall(r, c)
+		}
+	}
+}
+
+// directly makes the calls that are direct, up to the first that is not. While inside it moves from daemon to daemon by
+// one swap of its state, and within a run of calls for one daemon by none: until it leaves it uses nothing but what is
+// its own, so that it harms nobody when the loop has been taken from it in the meantime.
+func (r *runner) directly() {
+	l := r.loop
+	r.first = r.next
+	if r.every = 1; r.count-r.next > smallBatch && r.wary == 0 {
+		r.every = sparse
+	}
+	clock, wall := l.clock, l.wall
+	skip := 0 // calls until one is measured
+	for i := r.next; i < r.count && r.calls[i].direct; i = r.next {
+		c := &r.calls[i]
+		d, impl := c.port.to, c.impl
+		r.doing = process
+		for r.enter(i); ; i++ {
+			r.fill(c, wall)
+			r.at = i
+			var err error
+			if skip == 0 {
+				skip = r.every
+				start := clock.Boot()
+				err = impl.Process(&r.event, &r.out)
+				r.samples = append(r.samples, sample{d, clock.Boot() - start})
+			} else {
+				err = impl.Process(&r.event, &r.out)
+			}
+			skip--
+			if err != nil || !empty(&r.out) || i+1 == r.count || !r.calls[i+1].direct {
+				r.leave()
+				r.next = i + 1
+				l.finish(r, d, err)
+				break
+			}
+			c = &r.calls[i+1]
+			if to := c.port.to; to != d {
+				r.move(i + 1)
+				d, impl = to, c.impl
+			} else if r.hurry.Load() {
+				r.hurry.Store(false)
+				r.move(i + 1)
+			}
+		}
+		if l.unsettled {
+			l.resettle(r)
+		}
+	}
+	r.conclude()
+}
+
+func empty(out *mesh.Outputs) bool { return out.Len()+out.Tasks() == 0 && out.Err() == nil }
+
+// resettle looks again at the calls that have not been made, after something changed about their daemons.
+func (l *loop) resettle(r *runner) {
+	l.unsettled = false
+	for i := r.next; i < r.count; i++ {
+		if c := &r.calls[i]; c.direct && !c.port.direct {
+			c.direct = false
+			c.port.to.tally.Events--
+		}
+	}
+}
+
+// fill makes the event of a call.
+func (r *runner) fill(c *call, wall int64) {
+	ev := &r.event
+	ev.Trigger, ev.Link = mesh.Message, c.link
+	if c.self != nil {
+		ev.Daemon, ev.Epoch, ev.Incarnation = c.self.daemon, c.self.epoch, c.self.incarnation
+	} else {
+		ev.Daemon, ev.Epoch, ev.Incarnation = "", 0, 0
+	}
+	ev.Source, ev.ID, ev.Topic = "", mesh.ID{}, c.topic
+	ev.Time, ev.Wall, ev.Missed, ev.Failed = c.time, wall, 0, ""
+	ev.Payload = c.payload
+}
+
+// conclude notes what was measured and lets go of the payloads.
+func (r *runner) conclude() {
+	l := r.loop
+	for i := range r.samples {
+		r.samples[i].of.note(r.samples[i].ns)
+	}
+	r.samples = r.samples[:0]
+	for i := r.first; i < r.next; i++ {
+		if c := &r.calls[i]; c.chunk != nil {
+			l.arena.release(c.chunk)
+			c.chunk = nil
+		}
+	}
+	if r.wary > 0 {
+		r.wary--
+	} else if r.next-r.first > smallBatch && l.clock.Boot()-l.now > softBudget {
+		r.wary = wariness
+	}
+}
