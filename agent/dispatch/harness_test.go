@@ -346,4 +346,3 @@ func (g *rig) published() []Publication {
 	defer g.sent.Unlock()
 	return slices.Clone(g.sent.all)
 }
-
