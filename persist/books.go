@@ -19,8 +19,19 @@ type books struct {
 	last  mesh.Position // the highest position ever written
 
 	journal, kept, outbox, snapshots int64 // bytes
-	rows, poison                     int
+	counts                           counts
 	oldestRow                        time.Duration // an age of the store at which no row was older
+}
+
+// counts says how many records there are, so that one that vanished with its page is missed.
+type counts struct{ rows, documents, heads, snapshots, poison, gaps int }
+
+func (n *counts) fields() []*int {
+	return []*int{&n.rows, &n.documents, &n.heads, &n.snapshots, &n.poison, &n.gaps}
+}
+
+var countedBuckets = []string{
+	outboxBucket, documentsBucket, headsBucket, snapshotsBucket, poisonBucket, gapsBucket,
 }
 
 // naming is a live step or given input that needs another record.
@@ -36,9 +47,11 @@ type account struct {
 	head  mesh.Head
 	last  mesh.Position // of its newest step
 	floor mesh.Position // steps at or below it are not needed
-	// forgotten daemons leave their floor behind, until the journal has passed it.
+	born  mesh.Position // records at or below it are of a daemon of the same name that was forgotten
+	// forgotten daemons leave born behind, until the journal has passed it.
 	forgotten bool
 	dirty     bool
+	written   bool   // has a head in the file
 	given     uint32 // given inputs without a step
 	snapshots []kept // oldest first
 	aside     int    // records in the bucket of those that were moved out of the journal

@@ -222,7 +222,9 @@ func (s *Store) replaceDamaged(ctx context.Context, why string) error {
 	}
 	s.clean = false
 	s.alarm(DamagedFile, "", "kept as %s; the store starts from what can be read: %s", aside, why)
-	s.dropOldDamaged()
+	if err := keepNewest(s.path()+".damaged-*", s.opts.Limits.Damaged); err != nil {
+		s.opts.Log.Warn("remove old damaged file", "error", err)
+	}
 	if len(s.opts.Check) > 0 {
 		if err := s.rescue(ctx, aside); err == nil {
 			return nil
@@ -260,17 +262,15 @@ func (s *Store) rescue(ctx context.Context, aside string) error {
 	return s.putInPlace(temp)
 }
 
-// dropOldDamaged bounds the number of damaged files that are kept.
-func (s *Store) dropOldDamaged() {
-	old, err := filepath.Glob(s.path() + ".damaged-*")
+// keepNewest bounds the number of files that match a pattern.
+func keepNewest(pattern string, keep int) error {
+	old, err := filepath.Glob(pattern)
 	if err != nil {
-		return
+		return err
 	}
 	slices.Sort(old)
-	for len(old) > s.opts.Limits.Damaged {
-		if err := os.Remove(old[0]); err != nil {
-			s.opts.Log.Warn("remove old damaged file", "path", old[0], "error", err)
-		}
-		old = old[1:]
+	for ; len(old) > keep; old = old[1:] {
+		err = errors.Join(err, os.Remove(old[0]))
 	}
+	return err
 }

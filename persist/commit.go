@@ -304,21 +304,29 @@ func (c *change) writeHeads() error {
 		return nil
 	}
 	at := c.begin(record{kind: totalsRecord, sequence: uint64(c.books.last)})
-	c.arena = binary.LittleEndian.AppendUint64(c.arena, uint64(c.books.rows))
 	c.arena = binary.LittleEndian.AppendUint64(c.arena, uint64(c.age))
+	for _, n := range c.books.counts.fields() {
+		c.arena = binary.LittleEndian.AppendUint64(c.arena, uint64(*n))
+	}
 	_, err := c.end(at, headsBucket, totalsKey)
 	return err
 }
 
-// A head's body: link, next, incarnation, floor, number of open givens, forgotten.
-const headBody = mesh.LinkSize + 8 + 4 + 8 + 4 + 1
+// A head's body: link, next, incarnation, floor, born, number of open givens, forgotten.
+const headBody = mesh.LinkSize + 8 + 4 + 8 + 8 + 4 + 1
 
 func (c *change) head(a *account) error {
+	if !a.written {
+		a.written = true
+		c.books.counts.heads++
+		c.totals = true
+	}
 	at := c.begin(record{kind: headRecord, owner: a.owner, epoch: a.head.Epoch, sequence: uint64(a.last)})
 	b := a.head.Link.Append(c.arena)
 	b = binary.LittleEndian.AppendUint64(b, a.head.Next)
 	b = binary.LittleEndian.AppendUint32(b, a.head.Incarnation)
 	b = binary.LittleEndian.AppendUint64(b, uint64(a.floor))
+	b = binary.LittleEndian.AppendUint64(b, uint64(a.born))
 	b = binary.LittleEndian.AppendUint32(b, a.given)
 	forgotten := byte(0)
 	if a.forgotten {
@@ -334,6 +342,7 @@ type headState struct {
 	head      mesh.Head
 	last      mesh.Position
 	floor     mesh.Position
+	born      mesh.Position
 	given     uint32
 	forgotten bool
 }
@@ -353,6 +362,7 @@ func parseHead(r record) (headState, error) {
 			Incarnation: binary.LittleEndian.Uint32(b[8:]),
 		},
 		last: mesh.Position(r.sequence), floor: mesh.Position(binary.LittleEndian.Uint64(b[12:])),
-		given: binary.LittleEndian.Uint32(b[20:]), forgotten: b[24] == 1,
+		born: mesh.Position(binary.LittleEndian.Uint64(b[20:])), given: binary.LittleEndian.Uint32(b[28:]),
+		forgotten: b[32] == 1,
 	}, nil
 }

@@ -36,8 +36,13 @@ func (s *Store) Put(bucket, key string, value []byte) error {
 }
 
 func (c *change) putDocument(key, value []byte) error {
+	bucket := c.tx.Bucket([]byte(documentsBucket))
+	if bucket.Get(key) == nil {
+		c.books.counts.documents++
+		c.totals = true
+	}
 	r := record{kind: documentRecord, body: value}
-	return c.tx.Bucket([]byte(documentsBucket)).Put(key, appendRecord(nil, documentsBucket, key, r))
+	return bucket.Put(key, appendRecord(nil, documentsBucket, key, r))
 }
 
 // Get reads a document, false when there is none. One that is damaged is an alarm and not there.
@@ -72,7 +77,14 @@ func (s *Store) Delete(bucket, key string) error {
 	if err != nil {
 		return err
 	}
-	return s.do(func(c *change) error { return c.tx.Bucket([]byte(documentsBucket)).Delete(k) })
+	return s.do(func(c *change) error {
+		bucket := c.tx.Bucket([]byte(documentsBucket))
+		if bucket.Get(k) != nil {
+			c.books.counts.documents--
+			c.totals = true
+		}
+		return bucket.Delete(k)
+	})
 }
 
 // Each gives every document of a bucket, in order of keys. The value may be kept.

@@ -57,6 +57,6 @@ const (
 	DamagedFile   AlarmKind = "damaged file"   // the whole file was set aside
 	DamagedRecord AlarmKind = "damaged record" // one record was set aside
 	LostSteps     AlarmKind = "lost steps"     // a daemon's history has a hole
-	LostRows      AlarmKind = "lost rows"      // outputs that waited for the broker are missing
+	LostRecords   AlarmKind = "lost records"   // records of another kind are missing
 	Refused       AlarmKind = "refused"        // a snapshot or poison event had no room
 )

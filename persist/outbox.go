@@ -144,10 +144,10 @@ func (c *change) row(at Cursor, a *account, sequence uint64, size int64) error {
 		return err
 	}
 	b := c.books
-	if b.rows == 0 {
+	if b.counts.rows == 0 {
 		b.oldestRow = c.age
 	}
-	b.rows++
+	b.counts.rows++
 	b.outbox += added + size
 	c.totals = true
 	return nil
@@ -173,7 +173,7 @@ func (c *change) forgetRow(at Cursor) error {
 	if err := outbox.Delete(key); err != nil {
 		return fmt.Errorf("delete row: %w", err)
 	}
-	b.rows--
+	b.counts.rows--
 	c.totals = true
 	c.budget++
 	bucket := journalBucket
@@ -206,8 +206,8 @@ func (c *change) waiting(p mesh.Position) bool {
 func (c *change) trimOutbox() error {
 	b, limits := c.books, c.opts.Limits
 	for range max(256, c.budget) {
-		full := b.rows > limits.OutboxRows || b.outbox > limits.Outbox
-		if !full && (b.rows == 0 || c.age-b.oldestRow <= limits.OutboxAge) {
+		full := b.counts.rows > limits.OutboxRows || b.outbox > limits.Outbox
+		if !full && (b.counts.rows == 0 || c.age-b.oldestRow <= limits.OutboxAge) {
 			return nil
 		}
 		key, value := c.bucket(outboxBucket).Cursor().First()
@@ -250,7 +250,7 @@ func parseRow(key, value []byte) (age time.Duration, wall time.Time, err error) 
 func (c *change) giveUp(at Cursor, key, value []byte, reason string) error {
 	row, err := readRow(c.tx, at, key, value)
 	if err != nil {
-		c.alarm(LostRows, "", "given up unread: %v", err)
+		c.alarm(LostRecords, "", "given up unread: %v", err)
 		return c.forgetRow(at)
 	}
 	err = c.widenGap(Gap{
@@ -282,6 +282,10 @@ func gapKey(g Gap) []byte {
 }
 
 func (c *change) putGap(g Gap) error {
+	if c.bucket(gapsBucket).Get(gapKey(g)) == nil {
+		c.books.counts.gaps++
+		c.totals = true
+	}
 	at := c.begin(record{kind: gapRecord, owner: ownerOf(g.Daemon), epoch: g.Epoch, sequence: g.To})
 	c.arena = binary.LittleEndian.AppendUint32(c.arena, g.Incarnation)
 	c.arena = append(c.arena, g.Reason...)
@@ -330,6 +334,8 @@ func (s *Store) GapDone(g Gap) error {
 			return nil
 		}
 		grown, err := parseGap(key, value)
+		c.books.counts.gaps--
+		c.totals = true
 		if err := gaps.Delete(key); err != nil {
 			return err
 		}

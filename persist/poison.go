@@ -25,18 +25,19 @@ func (c *change) poisoned(s *mesh.Step) error {
 		c.alarm(DamagedRecord, s.Daemon, "poison event %d: %v", s.Position, err)
 	}
 	bucket := c.tx.Bucket([]byte(poisonBucket))
-	if c.books.poison >= c.opts.Limits.Poison {
+	if c.books.counts.poison >= c.opts.Limits.Poison {
 		key, _ := bucket.Cursor().First()
 		c.alarm(Refused, s.Daemon, "poison list is full: the oldest entry is dropped")
 		if err := bucket.Delete(key); err != nil {
 			return fmt.Errorf("drop poison: %w", err)
 		}
-		c.books.poison--
+		c.books.counts.poison--
 	}
 	key := positionKey(s.Position)
 	body := mesh.AppendStep(binary.LittleEndian.AppendUint64(nil, uint64(c.wall)), &whole)
 	r := record{kind: poisonRecord, owner: ownerOf(s.Daemon), epoch: s.Epoch, sequence: uint64(s.Position), body: body}
-	c.books.poison++
+	c.books.counts.poison++
+	c.totals = true
 	return bucket.Put(key, appendRecord(nil, poisonBucket, key, r))
 }
 
@@ -77,7 +78,8 @@ func (s *Store) DeletePoison(p mesh.Position) error {
 	return s.do(func(c *change) error {
 		bucket, key := c.tx.Bucket([]byte(poisonBucket)), positionKey(p)
 		if bucket.Get(key) != nil {
-			c.books.poison--
+			c.books.counts.poison--
+			c.totals = true
 		}
 		return bucket.Delete(key)
 	})

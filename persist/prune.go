@@ -217,6 +217,8 @@ func (c *change) buryForgotten() error {
 		if err := c.bucket(headsBucket).Delete([]byte(id)); err != nil {
 			return err
 		}
+		c.books.counts.heads--
+		c.totals = true
 		delete(c.books.daemons, id)
 		delete(c.books.owners, a.owner)
 	}

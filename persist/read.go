@@ -101,7 +101,11 @@ func (s *Store) Givens(id mesh.DaemonID) ([]mesh.Given, error) {
 	var givens []mesh.Given
 	done := make(map[mesh.Position]bool)
 	err := s.view(func(tx *bolt.Tx) error {
-		err := s.each(tx, id, stepRecord, 0, func(r record, _ mesh.Position) error {
+		state, _, err := readHead(tx, id)
+		if err != nil {
+			s.alarm(DamagedRecord, id, "%v", err)
+		}
+		err = s.each(tx, id, stepRecord, state.born, func(r record, _ mesh.Position) error {
 			if step, err := mesh.ParseStep(r.body); err == nil && step.Given != 0 {
 				done[step.Given] = true
 			}
@@ -110,7 +114,10 @@ func (s *Store) Givens(id mesh.DaemonID) ([]mesh.Given, error) {
 		if err != nil {
 			return err
 		}
-		return s.each(tx, id, givenRecord, 0, func(r record, p mesh.Position) error {
+		return s.each(tx, id, givenRecord, state.born, func(r record, p mesh.Position) error {
+			if done[p] {
+				return nil
+			}
 			g, err := mesh.ParseGiven(r.body)
 			if err == nil && g.At != 0 && g.Event.Payload == nil {
 				g.Event.Payload, err = payloadOf(tx, g.At)
@@ -119,7 +126,7 @@ func (s *Store) Givens(id mesh.DaemonID) ([]mesh.Given, error) {
 				s.alarm(LostSteps, id, "given input %d: %v", p, err)
 				return nil
 			}
-			if g.Daemon == id && !done[p] {
+			if g.Daemon == id {
 				givens = append(givens, g)
 			}
 			return nil
@@ -226,6 +233,8 @@ func (s *Store) Forget(id mesh.DaemonID) error {
 		snapshots := c.tx.Bucket([]byte(snapshotsBucket))
 		for _, k := range a.snapshots {
 			b.snapshots -= k.size
+			b.counts.snapshots--
+			c.totals = true
 			if k.beside {
 				c.remove = append(c.remove, c.besidePath(id, k.serial))
 			}
@@ -238,7 +247,7 @@ func (s *Store) Forget(id mesh.DaemonID) error {
 				b.closed(p)
 			}
 		}
-		a.head, a.last, a.floor, a.snapshots, a.forgotten = mesh.Head{}, 0, b.last, nil, true
+		a.head, a.last, a.floor, a.born, a.snapshots, a.forgotten = mesh.Head{}, 0, b.last, b.last, nil, true
 		c.budget += a.aside
 		c.touch(a)
 		return nil

@@ -20,6 +20,7 @@ type scan struct {
 	seen   map[*account]mesh.Position // newest step met so far
 	totals headTotals
 	wanted map[*account]uint32 // open givens the heads speak of
+	lost   bool                // records that the totals count are missing
 }
 
 type evidence struct {
@@ -28,20 +29,23 @@ type evidence struct {
 }
 
 type headTotals struct {
-	last  mesh.Position
-	rows  uint64
-	age   time.Duration
-	found bool
+	last   mesh.Position
+	age    time.Duration
+	counts counts
+	found  bool
 }
 
 func parseTotals(r record) (headTotals, error) {
-	if r.kind != totalsRecord || len(r.body) != 16 {
+	t := headTotals{last: mesh.Position(r.sequence), found: true}
+	fields := t.counts.fields()
+	if r.kind != totalsRecord || len(r.body) != 8+8*len(fields) {
 		return headTotals{}, fmt.Errorf("totals of %d bytes: %w", len(r.body), errDamaged)
 	}
-	return headTotals{
-		last: mesh.Position(r.sequence), rows: binary.LittleEndian.Uint64(r.body),
-		age: time.Duration(binary.LittleEndian.Uint64(r.body[8:])), found: true,
-	}, nil
+	t.age = time.Duration(binary.LittleEndian.Uint64(r.body))
+	for i, field := range fields {
+		*field = int(binary.LittleEndian.Uint64(r.body[8+8*i:]))
+	}
+	return t, nil
 }
 
 // readBooks builds the books from the file and moves damaged records to the quarantine.
@@ -68,7 +72,10 @@ func (s *Store) readBooks() error {
 	s.mu.Lock()
 	s.usage()
 	s.mu.Unlock()
-	if len(sc.bad) == 0 {
+	if err := s.tidyBeside(sc.bad); err != nil {
+		s.opts.Log.Warn("tidy snapshot files", "error", err)
+	}
+	if len(sc.bad) == 0 && !sc.lost {
 		return nil
 	}
 	if err := s.soil(); err != nil {
@@ -96,6 +103,12 @@ func (sc *scan) found(bucket, key, value []byte, id mesh.DaemonID, err error) {
 	sc.alarm(DamagedRecord, id, "%v", err)
 }
 
+// hole reports a gap in a daemon's history; it is told once, because the heads are then written anew.
+func (sc *scan) hole(id mesh.DaemonID, format string, args ...any) {
+	sc.lost = true
+	sc.alarm(LostSteps, id, format, args...)
+}
+
 func (sc *scan) heads() {
 	sc.each(headsBucket, func(key []byte, r record, _ int64) (err error) {
 		if bytes.Equal(key, totalsKey) {
@@ -108,7 +121,10 @@ func (sc *scan) heads() {
 			return err
 		}
 		a := sc.b.account(mesh.DaemonID(key))
-		a.head, a.last, a.floor, a.forgotten = state.head, state.last, state.floor, state.forgotten
+		a.head, a.last, a.forgotten = state.head, state.last, state.forgotten
+		a.floor, a.born = state.floor, state.born
+		a.written = true
+		sc.b.counts.heads++
 		sc.b.last = max(sc.b.last, state.last)
 		sc.wanted[a] = state.given
 		return nil
@@ -135,9 +151,10 @@ func (sc *scan) snapshots() {
 			}
 			a.snapshots = append(a.snapshots, k)
 			sc.b.snapshots += k.size
+			sc.b.counts.snapshots++
 		}
 		if lost > 0 && len(a.snapshots) == 0 && a.floor > 0 {
-			sc.alarm(LostSteps, a.id, "no snapshot is left, and the steps up to %d are gone", a.floor)
+			sc.hole(a.id, "no snapshot is left, and the steps up to %d are gone", a.floor)
 		}
 		return nil
 	})
@@ -175,7 +192,7 @@ func (sc *scan) steps(bucket string) {
 			if bucket == keptBucket {
 				a.aside++
 			}
-			if !a.forgotten || p > a.floor {
+			if p > a.born {
 				b.name(g.At, a, p)
 				b.opened(p, a)
 			}
@@ -200,12 +217,12 @@ func (sc *scan) step(s *mesh.Step, r record, bucket string) {
 	if s.Given != 0 {
 		b.closed(s.Given)
 	}
-	before, met := sc.seen[a]
-	gone := mesh.Position(r.sequence) > a.floor || met && s.Position > a.floor
-	if gone && mesh.Position(r.sequence) != before {
-		sc.alarm(LostSteps, a.id, "between %d and %d", before, s.Position)
+	if before := mesh.Position(r.sequence); before > a.floor && before != sc.seen[a] {
+		sc.hole(a.id, "between %d and %d", sc.seen[a], s.Position)
 	}
-	sc.seen[a] = s.Position
+	if s.Position > a.born {
+		sc.seen[a] = s.Position
+	}
 }
 
 func (sc *scan) outs() {
@@ -232,17 +249,14 @@ func (sc *scan) outbox() {
 		}
 		if err != nil {
 			sc.found([]byte(outboxBucket), key, value, "", err)
-			sc.alarm(LostRows, "", "row %v cannot be sent", keyCursor(key))
+			sc.alarm(LostRecords, "", "row %v cannot be sent", keyCursor(key))
 			continue
 		}
-		if b.rows == 0 {
+		if b.counts.rows == 0 {
 			b.oldestRow = age
 		}
-		b.rows++
+		b.counts.rows++
 		b.outbox += entry(key, value) + sc.outSize(keyCursor(key).Position)
-	}
-	if gone := int64(sc.totals.rows) - int64(b.rows) - int64(sc.count(outboxBucket)); sc.totals.found && gone > 0 {
-		sc.alarm(LostRows, "", "%d rows of the outbox are missing", gone)
 	}
 }
 
@@ -258,7 +272,7 @@ func (sc *scan) outSize(p mesh.Position) int64 {
 // count is how many damaged records of a bucket were found.
 func (sc *scan) count(bucket string) (n int) {
 	for _, e := range sc.bad {
-		if string(e.bucket) == bucket {
+		if name, _, _ := bytes.Cut(e.bucket, []byte{0}); string(name) == bucket {
 			n++
 		}
 	}
@@ -266,30 +280,43 @@ func (sc *scan) count(bucket string) (n int) {
 }
 
 func (sc *scan) rest() {
+	n := &sc.b.counts
 	sc.each(gapsBucket, func(key []byte, _ record, _ int64) error {
+		n.gaps++
 		g, err := parseGap(key, sc.tx.Bucket([]byte(gapsBucket)).Get(key))
 		if err == nil {
 			sc.b.account(g.Daemon).gap = &g
 		}
 		return err
 	})
-	sc.each(poisonBucket, func([]byte, record, int64) error { sc.b.poison++; return nil })
-	sc.each(documentsBucket, func([]byte, record, int64) error { return nil })
+	sc.each(poisonBucket, func([]byte, record, int64) error { n.poison++; return nil })
+	sc.each(documentsBucket, func([]byte, record, int64) error { n.documents++; return nil })
 }
 
 // judge compares what was met with what the heads and totals speak of.
 func (sc *scan) judge() {
 	for _, a := range sc.b.daemons {
 		if newest := sc.seen[a]; newest < a.last && a.last > a.floor {
-			sc.alarm(LostSteps, a.id, "between %d and %d", max(newest, a.floor), a.last)
+			sc.hole(a.id, "between %d and %d", max(newest, a.floor), a.last)
 		}
 		if a.given < sc.wanted[a] {
-			sc.alarm(LostSteps, a.id, "%d given inputs are missing", sc.wanted[a]-a.given)
+			sc.hole(a.id, "%d given inputs are missing", sc.wanted[a]-a.given)
 		}
 		a.last = max(a.last, sc.seen[a])
 	}
-	if !sc.totals.found && sc.b.last > 0 {
-		sc.alarm(DamagedRecord, "", "the totals are missing")
+	if !sc.totals.found {
+		if sc.b.last > 0 || sc.b.counts != (counts{}) {
+			sc.alarm(DamagedRecord, "", "the totals are missing")
+		}
+		return
+	}
+	found := sc.b.counts.fields()
+	for i, want := range sc.totals.counts.fields() {
+		bucket := countedBuckets[i]
+		if gone := *want - *found[i] - sc.count(bucket); gone > 0 {
+			sc.lost = true
+			sc.alarm(LostRecords, "", "%d records of %s are missing", gone, bucket)
+		}
 	}
 }
 

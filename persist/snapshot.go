@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -50,6 +51,8 @@ func (c *change) snapshot(s *mesh.Snapshot) error {
 	}
 	a.snapshots = append(a.snapshots, kept{serial: serial, position: s.Position, size: size, beside: beside})
 	c.books.snapshots += size
+	c.books.counts.snapshots++
+	c.totals = true
 	if s.Position >= a.last {
 		a.head = s.Head
 	}
@@ -78,6 +81,7 @@ func (c *change) dropSnapshot(a *account, bucket *bolt.Bucket) error {
 	old := a.snapshots[0]
 	a.snapshots = a.snapshots[1:]
 	c.books.snapshots -= old.size
+	c.books.counts.snapshots--
 	if old.beside {
 		c.remove = append(c.remove, c.besidePath(a.id, old.serial))
 	}
@@ -202,6 +206,42 @@ func (s *Store) snapshotBody(id mesh.DaemonID, key, value []byte) ([]byte, error
 		return nil, fmt.Errorf("%s is not what was written: %w", path, errDamaged)
 	}
 	return body, nil
+}
+
+// tidyBeside removes what a crash left of snapshot files, and puts damaged ones away as evidence.
+func (s *Store) tidyBeside(bad []evidence) error {
+	dir := filepath.Join(s.dir, besideDir)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	good := make(map[string]bool)
+	for _, a := range s.books.daemons {
+		for _, k := range a.snapshots {
+			good[filepath.Base(s.besidePath(a.id, k.serial))] = k.beside
+		}
+	}
+	hurt := make(map[string]bool)
+	for _, e := range bad {
+		if name, id, ok := bytes.Cut(e.bucket, []byte{0}); ok && string(name) == snapshotsBucket {
+			hurt[filepath.Base(s.besidePath(mesh.DaemonID(id), uint64(keyPosition(e.key))))] = true
+		}
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case e.IsDir() || good[e.Name()]:
+		case hurt[e.Name()]:
+			err = errors.Join(err, os.MkdirAll(filepath.Join(dir, "damaged"), 0o700),
+				os.Rename(path, filepath.Join(dir, "damaged", e.Name())))
+		default:
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return errors.Join(err, keepNewest(filepath.Join(dir, "damaged", "*"), s.opts.Limits.Damaged))
 }
 
 // readFile reads a file that must have a certain size.

@@ -53,5 +53,5 @@ func (s *Store) usage() {
 	s.stats.Journal, s.stats.JournalLimit = b.journal+b.kept, limits.Journal
 	s.stats.Outbox, s.stats.OutboxLimit = b.outbox, limits.Outbox
 	s.stats.Snapshots, s.stats.SnapshotsLimit = b.snapshots, limits.Snapshots
-	s.stats.Rows, s.stats.Poison = b.rows, b.poison
+	s.stats.Rows, s.stats.Poison = b.counts.rows, b.counts.poison
 }

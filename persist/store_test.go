@@ -2,8 +2,11 @@ package persist
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/edge-agent/edge-agent/mesh"
@@ -15,7 +18,19 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "child-check":
 			os.Exit(CheckMain(os.Args[2:]))
+		case "child-writer":
+			seed, _ := strconv.ParseUint(os.Args[3], 10, 64)
+			fmt.Fprintln(os.Stderr, runKillChild(os.Args[2], seed, os.Stdout))
+			os.Exit(1)
 		}
+	}
+	rounds := "20"
+	if os.Getenv("CI_LONG") != "" {
+		rounds = "200"
+	}
+	if err := errors.Join(flag.Set("rapid.checks", rounds), flag.Set("rapid.shrinktime", "5s")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
