@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -141,7 +143,9 @@ func (s *Store) bolt(path string) (*bolt.DB, error) {
 
 // open opens the file, refuses a newer schema and reads everything once.
 func (s *Store) open() (err error) {
+	before := debug.SetPanicOnFault(true)
 	defer func() {
+		debug.SetPanicOnFault(before)
 		if p := recover(); p != nil {
 			err = fmt.Errorf("open %s: file gave way: %v: %w", s.path(), p, errDamaged)
 		}
@@ -159,14 +163,12 @@ func (s *Store) open() (err error) {
 	return s.readBooks()
 }
 
-// damaged reports whether an error of opening says that the file itself is bad.
+// damaged reports whether an error of opening says that the file itself is bad: neither the system nor another
+// process nor a newer agent stood in the way.
 func damaged(err error) bool {
-	for _, bad := range []error{errDamaged, berrors.ErrInvalid, berrors.ErrChecksum, berrors.ErrVersionMismatch} {
-		if errors.Is(err, bad) {
-			return true
-		}
-	}
-	return false
+	var system syscall.Errno
+	var newer *SchemaError
+	return err != nil && !errors.As(err, &system) && !errors.As(err, &newer) && !errors.Is(err, berrors.ErrTimeout)
 }
 
 // age is how long the store has run in all; unlike the wall clock it never jumps.

@@ -231,7 +231,7 @@ func (c *change) quarantine(bucket string, key, value []byte) error {
 	if q.Stats().KeyN >= maxQuarantined || len(value) > maxEvidence {
 		return nil
 	}
-	return q.Put(append([]byte(bucket+"\x00"), key...), value)
+	return q.Put(append([]byte(bucket+"\x00"), key[:min(len(key), maxDocKey)]...), value)
 }
 
 const (

@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	rounds := "20"
+	rounds := "10"
 	if os.Getenv("CI_LONG") != "" {
-		rounds = "200"
+		rounds = "100"
 	}
 	if err := errors.Join(flag.Set("rapid.checks", rounds), flag.Set("rapid.shrinktime", "5s")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
