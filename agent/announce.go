@@ -148,7 +148,8 @@ func (k *keeper) meetSelf(d Document) {
 	}
 	own := k.life.change(func(*order.Presence) {})
 	switch {
-	case seen.Instance == own.Instance && (seen.State == own.State || seen.Attempt < own.Attempt && seen.State != order.Down):
+	case seen.Instance == own.Instance &&
+		(seen.State == own.State || seen.Attempt < own.Attempt && seen.State != order.Down):
 	case seen.Instance == own.Instance:
 		k.announcePresence()
 	case d.Retained && seen.Boot >= own.Boot:

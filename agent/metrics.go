@@ -83,7 +83,8 @@ func (k *keeper) writeDaemon(w io.Writer, d *daemon) {
 	gauge(w, "edge_agent_daemon_epoch", float64(d.held.Epoch), labels...)
 	gauge(w, "edge_agent_daemon_saturation", d.vitals.saturation, labels...)
 	for _, level := range []order.Grade{order.Healthy, order.Degraded, order.Unhealthy} {
-		gauge(w, "edge_agent_daemon_health", truth(order.HealthOf(d.health()).Level == level), with("level", string(level))...)
+		now := truth(order.HealthOf(d.health()).Level == level)
+		gauge(w, "edge_agent_daemon_health", now, with("level", string(level))...)
 	}
 	counter(w, "edge_agent_daemon_restarts_total", d.counts.restarts, labels...)
 	counter(w, "edge_agent_daemon_slow_samples_total", d.vitals.slow, labels...)

@@ -124,8 +124,8 @@ func (o *Options) dialTCP(ctx context.Context, u *url.URL) (net.Conn, error) {
 	return via.DialContext(ctx, "tcp", u.Host)
 }
 
-// via finds the way to a URL. In the environment, HTTP_PROXY and HTTPS_PROXY hold for ws and wss, ALL_PROXY for whatever
-// they leave, and NO_PROXY names the exceptions; this machine is always reached directly.
+// via finds the way to a URL. In the environment, HTTP_PROXY and HTTPS_PROXY hold for ws and wss, ALL_PROXY for
+// whatever they leave, and NO_PROXY names the exceptions; this machine is always reached directly.
 func (o *Options) via(u *url.URL) (proxy.ContextDialer, error) {
 	switch o.Proxy {
 	case "none":

@@ -62,7 +62,8 @@ func (a *agreement) lscpu(family string, m rooted, printed string) {
 	if mhz, err := strconv.ParseFloat(fields["CPU max MHz"], 64); err == nil {
 		a.check(family, m.name, "max MHz", one(got["hardware.cpu.max_mhz"]), strconv.Itoa(int(mhz)), nil)
 	}
-	if hypervisor, _, _ := strings.Cut(strings.ReplaceAll(fields["Hypervisor"], "KVM/Linux", "KVM"), " "); hypervisor != "" {
+	name := strings.ReplaceAll(fields["Hypervisor"], "KVM/Linux", "KVM")
+	if hypervisor, _, _ := strings.Cut(name, " "); hypervisor != "" {
 		a.check(family, m.name, "hypervisor", one(got["software.platform.vm"]), plain(hypervisor), nil)
 	}
 	for field, key := range map[string]string{"L1d cache": "l1d", "L1i cache": "l1i", "L2 cache": "l2", "L3 cache": "l3",

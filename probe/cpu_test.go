@@ -74,7 +74,7 @@ func TestCPU(t *testing.T) {
 }
 
 func TestCPUWithoutAnySourceCouldNotBeTold(t *testing.T) {
-	r, err := Run(t.Context(), Options{Tree: machine{}.tree(), Subjects: []Subject{cpuSubject()}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: machine{}.tree(), Subjects: []Subject{cpuSubject()}})
 	if err != nil {
 		t.Fatal(err)
 	}

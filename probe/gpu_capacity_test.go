@@ -27,7 +27,9 @@ func saying(answers map[string]string) Tools {
 
 func capacityOf(t *testing.T, tree Tree, tools Tools) (Report, string) {
 	t.Helper()
-	r, err := Run(t.Context(), Options{Tree: tree, Tools: tools, Subjects: []Subject{gpuCapacitySubject()}})
+	r, err := Run(t.Context(), Options{
+		Timeout: patience, Tree: tree, Tools: tools, Subjects: []Subject{gpuCapacitySubject()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +140,9 @@ func TestAHangingHelperIsLeftToItsOwnDeadline(t *testing.T) {
 	}
 	s := gpuCapacitySubject()
 	s.Timeout = 50 * time.Millisecond
-	r, err := Run(t.Context(), Options{Tree: pair().tree(), Tools: hang, Subjects: []Subject{s, steady()}})
+	r, err := Run(t.Context(), Options{
+		Timeout: patience, Tree: pair().tree(), Tools: hang, Subjects: []Subject{s, steady()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

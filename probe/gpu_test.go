@@ -107,7 +107,7 @@ func TestGPUsAreToldFromOtherDisplays(t *testing.T) {
 func TestAGPUCardThatCannotBeReadIsADoubt(t *testing.T) {
 	m := pciFunction("0000:01:00.0", "10DE:1EB8", "30200", "nvidia", nil)
 	m["/sys/devices/pci0000:00/0000:01:00.0/uevent"] = "!EIO"
-	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{gpuSubject()}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{gpuSubject()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func (m machine) with(more machine) machine {
 // found asks one subject about a machine and gives its tags, one a line.
 func found(t *testing.T, s Subject, m machine) string {
 	t.Helper()
-	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{s}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{s}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestMemory(t *testing.T) {
 
 func TestImplausibleMemoryCouldNotBeTold(t *testing.T) {
 	m := machine{"/proc/meminfo": "MemTotal: 389957877760 kB\n", "/proc/sys/kernel/arch": "i686\n", "/proc/cpuinfo": "\n"}
-	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{memorySubject()}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{memorySubject()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,8 +153,10 @@ func linkKind(p *Pass, name string) (string, Evidence) {
 }
 
 // cellular are the drivers of modems' network interfaces.
-var cellular = map[string]bool{"qmi_wwan": true, "cdc_mbim": true, "huawei_cdc_ncm": true, "sierra_net": true, "hso": true,
-	"mhi_net": true, "iosm": true, "t7xx": true, "mtk_t7xx": true}
+var cellular = map[string]bool{
+	"qmi_wwan": true, "cdc_mbim": true, "huawei_cdc_ncm": true, "sierra_net": true, "hso": true, "mhi_net": true,
+	"iosm": true, "t7xx": true, "mtk_t7xx": true,
+}
 
 // managementLinks are the USB network devices that a server's BMC lends to its host: vendor << 16 | product.
 var managementLinks = map[uint32]bool{

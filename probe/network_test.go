@@ -62,7 +62,9 @@ const plantTags = `
 func TestInterfacesAreToldApart(t *testing.T) { wantTags(t, networkSubject(), plant(), plantTags) }
 
 func TestVirtualInterfacesAreToldOnRequestOnly(t *testing.T) {
-	r, err := Run(t.Context(), Options{Tree: plant().tree(), Subjects: []Subject{networkSubject()}, Virtual: true})
+	r, err := Run(t.Context(), Options{
+		Timeout: patience, Tree: plant().tree(), Subjects: []Subject{networkSubject()}, Virtual: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +83,7 @@ func TestSpeedsThatCannotBeAreRefused(t *testing.T) {
 	for speed, doubtful := range map[string]bool{"-1": false, "4294967295": false, "0": false, "-7": true,
 		"99999999999": true, "fast": true} {
 		m := netDevice("eth0", "platform/x", "y", machine{"type": "1\n", "speed": speed + "\n"})
-		r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{networkSubject()}})
+		r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{networkSubject()}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 func readings(t *testing.T, m machine) string {
 	t.Helper()
 	tree := m.tree()
-	r, err := Run(t.Context(), Options{Tree: tree, Subjects: []Subject{sensorsSubject()}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: tree, Subjects: []Subject{sensorsSubject()}})
 	if err != nil {
 		t.Fatal(err)
 	}

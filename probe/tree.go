@@ -54,7 +54,7 @@ func statMode(name string) (fs.FileMode, error) {
 	return info.Mode(), nil
 }
 
-// readRaw reads without the runtime's poller: some hwmon drivers answer EAGAIN, on which os.ReadFile would wait forever.
+// readRaw reads without the runtime's poller: some hwmon drivers answer EAGAIN, and os.ReadFile would wait forever.
 func readRaw(name string, limit int) ([]byte, error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -166,7 +166,9 @@ func (c copied) Stat(name string) (fs.FileMode, error) {
 }
 
 // resolve follows every symbolic link of name, with / as the tree's own root however often a link says "..".
-func resolve(name string, lstat func(string) (fs.FileMode, error), readlink func(string) (string, error)) (string, error) {
+func resolve(
+	name string, lstat func(string) (fs.FileMode, error), readlink func(string) (string, error),
+) (string, error) {
 	if len(name) > maxPath {
 		return "", &fs.PathError{Op: "follow", Path: name[:64] + "…", Err: unix.ENAMETOOLONG}
 	}
