@@ -88,6 +88,13 @@ func families() map[string]func(*agreement) {
 		"jetson-boards":     checkJetson,
 		"sbc-bench-cpuinfo": checkCPUInfo,
 		"sbc-bench-report":  checkReports,
+
+		"checkbox-udevadm":        checkDevices,
+		"util-linux-lsblk":        checkLsblk,
+		"umockdev":                checkUmockdev,
+		"gpu-nvidia-smi-captures": checkCaptures,
+		"gpu-telegraf":            checkTelegraf,
+		"rocm-topology":           checkROCm,
 	}
 }
 
@@ -134,6 +141,11 @@ func (a *agreement) told(tree Tree, subjects ...Subject) map[string][]string {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return valuesOf(r)
+}
+
+// valuesOf gives each key with its values.
+func valuesOf(r Result) map[string][]string {
 	values := map[string][]string{}
 	for _, f := range r.Facts {
 		value, _ := f.Tag.Value()

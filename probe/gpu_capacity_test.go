@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -312,31 +311,4 @@ func captureXML(text string) string {
 	closeTo(0)
 	b.WriteString("</nvidia_smi_log>")
 	return b.String()
-}
-
-func TestRecordedNVIDIAToolsAreUnderstood(t *testing.T) {
-	dir := fixtures(t)
-	for _, name := range recorded(t, "gpu-nvidia-smi-captures", "*.txt.gz") {
-		text := string(content(t, name))
-		doc, err := parseSMI(strings.NewReader(captureXML(text)))
-		if err != nil {
-			t.Errorf("%s: %v", filepath.Base(name), err)
-			continue
-		}
-		g := doc.GPUs[0]
-		t.Logf("%s: driver %s CUDA %s: %s %d MiB, MIG %v, slices %d", filepath.Base(name), doc.Driver, doc.CUDA,
-			g.Name, g.Memory.Total>>20, g.MIG != nil && *g.MIG, len(g.Slices))
-	}
-	for _, name := range recorded(t, "gpu-telegraf", "*.xml.gz") {
-		doc, err := parseSMI(bytes.NewReader(content(t, name)))
-		if err != nil {
-			t.Errorf("%s: %v", filepath.Base(name), err)
-			continue
-		}
-		for _, g := range doc.GPUs {
-			t.Logf("%s: driver %s CUDA %s: %s %s, slices %d", filepath.Base(name), doc.Driver, doc.CUDA,
-				g.PCI, g.Name, len(g.Slices))
-		}
-	}
-	_ = dir
 }

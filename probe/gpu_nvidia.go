@@ -99,6 +99,7 @@ func askNVIDIA(p *Pass) (NVML, Evidence, error) {
 	if err2 == nil {
 		var doc NVML
 		if doc, err2 = parseSMI(bytes.NewReader(out)); err2 == nil {
+			askCapability(p, &doc)
 			return doc, e2, nil
 		}
 	}
@@ -106,6 +107,26 @@ func askNVIDIA(p *Pass) (NVML, Evidence, error) {
 		return NVML{}, e2, ifPresent(err2)
 	}
 	return NVML{}, e, ifPresent(err)
+}
+
+// askCapability completes nvidia-smi's report, which leaves out the compute capability. Old drivers do not know the
+// question, and then it stays open.
+func askCapability(p *Pass, doc *NVML) {
+	out, _, err := p.toolWithin(toolTime/2, "nvidia-smi", "--query-gpu=pci.bus_id,compute_cap", "--format=csv,noheader")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(out)) {
+		id, version, _ := strings.Cut(strings.TrimSpace(line), ", ")
+		if major, minor, ok := strings.Cut(version, "."); !ok || !numbered(major, "") || !numbered(minor, "") {
+			continue
+		}
+		for i := range doc.GPUs {
+			if doc.GPUs[i].PCI == pciAddress(id) && len(version) < 8 {
+				doc.GPUs[i].Capability = version
+			}
+		}
+	}
 }
 
 func (p *Pass) toolWithin(d time.Duration, name string, args ...string) ([]byte, Evidence, error) {

@@ -138,7 +138,7 @@ func linkKind(p *Pass, name string) (string, Evidence) {
 	switch {
 	case devtype == "wlan", p.IsDir(dir + "/phy80211"), p.IsDir(dir + "/wireless"):
 		return "wifi", uevent
-	case devtype == "wwan", kind == typeRawIP, kind == typePhonet, cellular[driver], p.IsDir(dir + "/device/wwan"):
+	case devtype == "wwan", kind == typeRawIP, kind == typePhonet, cellular[driver]:
 		return "cellular", uevent
 	case kind == typeCAN, typeErr != nil && canName(name):
 		return "can", uevent

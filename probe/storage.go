@@ -13,6 +13,7 @@ func storageSubject() Subject {
 			From: "/sys/block/*/size", Since: "0.1"},
 		{Key: "hardware.storage.disks", Unit: "count", Meaning: "fixed disks", From: "/sys/block",
 			Since: "0.1"},
+		{Key: "hardware.storage.optical.count", Unit: "count", Meaning: "optical drives", From: "/sys/block", Since: "0.1"},
 		{Key: "hardware.storage.encrypted", Meaning: "has a mapped encrypted volume", From: "/sys/block/dm-*/dm/uuid",
 			Since: "0.1"},
 		{Key: "hardware.storage.raid", Unit: "text", Meaning: "level of a software RAID", From: "/sys/block/md*/md/level",
@@ -66,7 +67,7 @@ func probeStorage(p *Pass) error {
 		return err
 	}
 	p.Doubt("", err)
-	var total, wear, n int64
+	var total, wear, n, optical int64
 	var all, worn Evidence
 	for _, name := range names {
 		if numbered(name, "dm-") {
@@ -84,6 +85,9 @@ func probeStorage(p *Pass) error {
 			continue
 		}
 		p.tellDisk(d)
+		if d.kind == "optical" {
+			optical++
+		}
 		if d.kind == "optical" || d.kind == "floppy" || d.bytes == 0 && p.Exists("/sys/block/"+name+"/size") {
 			continue // a drive without a medium is no disk
 		}
@@ -97,6 +101,9 @@ func probeStorage(p *Pass) error {
 		}
 	}
 	p.Count("hardware.storage.disks", n, Evidence{Path: "/sys/block", Raw: strings.Join(names, " ")})
+	if optical > 0 {
+		p.Count("hardware.storage.optical.count", optical, Evidence{Path: "/sys/block", Raw: strings.Join(names, " ")})
+	}
 	if total > 0 {
 		p.Count("hardware.storage_gb", (total+1<<29)>>30, all)
 		p.Count("hardware.storage.total_bytes", total, all)

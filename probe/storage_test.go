@@ -5,14 +5,14 @@ import "testing"
 // blockDevice writes one disk at its place on a bus.
 func blockDevice(name, place string, files machine) machine {
 	dir := "/sys/devices/" + place + "/block/" + name
-	m := machine{"/sys/block/" + name: "-> " + dir, dir + "/uevent": "DEVTYPE=disk\n", dir + "/device": "-> /sys/devices/" + place}
+	m := machine{"/sys/block/" + name: "-> " + dir, dir + "/device": "-> /sys/devices/" + place}
 	for file, content := range files {
 		m[dir+"/"+file] = content
 	}
 	return m
 }
 
-func TestDisksAreTellApart(t *testing.T) {
+func TestDisksAreToldApart(t *testing.T) {
 	const ata, usb = "pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0", "pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/host4"
 	tests := map[string]struct {
 		machine machine
@@ -59,7 +59,8 @@ func TestDisksAreTellApart(t *testing.T) {
 			hardware.storage.usb hardware.storage.removable
 			hardware.storage.disk.sdb=usb hardware.storage.disk.sdb.bytes=15518924800 hardware.storage.disk.sdb.removable
 			hardware.storage.disk.sdc=usb hardware.storage.disk.sdc.removable
-			hardware.storage.optical hardware.storage.disk.sr0=optical hardware.storage.disk.sr0.removable
+			hardware.storage.optical hardware.storage.optical.count=1
+			hardware.storage.disk.sr0=optical hardware.storage.disk.sr0.removable
 			hardware.storage.disk.sr0.bytes=1073741312
 			hardware.storage.disks=0`},
 		"encrypted volumes on a mirror": {

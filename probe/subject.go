@@ -59,6 +59,7 @@ func Subjects() []Subject {
 		sensorsSubject(),
 		cameraSubject(),
 		busSubject(),
+		peripheralSubject(),
 		boardSubject(),
 		osSubject(),
 		platformSubject(),
