@@ -29,7 +29,7 @@ func (k *keeper) reportOf(d *daemon) *order.Report {
 		Durability: d.spec.Durability, Inputs: d.inputs, Time: k.wall(),
 	}
 	if x := d.refusal; x.reason != "" {
-		r.Refused, r.Seen, r.Error, r.Mistakes = x.reason, x.seen, x.text, x.mistakes
+		r.Refused, r.Asked, r.Seen, r.Error, r.Mistakes = x.reason, x.gen, x.seen, x.text, x.mistakes
 		if len(x.unmet) > 0 {
 			r.Unmet = order.NeedsOf(x.unmet)
 		}

@@ -89,7 +89,7 @@ func (c *Client) connect(ctx context.Context, broker string) (*link, error) {
 
 func (c *Client) pahoOptions(l *link) *paho.ClientOptions {
 	o := paho.NewClientOptions()
-	o.SetProtocolVersion(4).SetClientID(c.o.ClientID).SetCleanSession(false).SetStore(nothing{})
+	o.SetProtocolVersion(4).SetClientID(c.o.ClientID).SetCleanSession(c.o.Clean).SetStore(nothing{})
 	o.SetAutoReconnect(false).SetConnectRetry(false).SetResumeSubs(false)
 	o.SetOrderMatters(true).SetAutoAckDisabled(true)
 	o.SetKeepAlive(c.o.KeepAlive).SetPingTimeout(c.o.PingTimeout)

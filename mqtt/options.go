@@ -12,6 +12,8 @@ type Options struct {
 	// Brokers are URLs, tried in turn: tcp:// mqtt:// tls:// ssl:// mqtts:// ws:// wss://.
 	Brokers  []string
 	ClientID string
+	// Clean asks the broker to forget the client when it leaves: for programs that come and go.
+	Clean bool
 	// Credentials is asked anew for each attempt to connect; nil means none.
 	Credentials func(ctx context.Context) (user, password string, err error)
 	TLS         TLS

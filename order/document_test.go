@@ -25,7 +25,7 @@ var documents = []struct {
 			`"max_bytes":65536,"on_full":"reject"},"on_poison":"retry","failover":"none","hue":"x"},"hue":{"a":1,"b":2}}`},
 	{"report", func() order.Document { return new(order.Report) },
 		`{"v":1,"term":3,"generation":7,"epoch":2,"state":"refused","wanted":"run","kind":"threshold","name":"Alarm",` +
-			`"refused":"stale_term","seen":9,"error":"a newer controller speaks","mistakes":[{"path":"spec.kind",` +
+			`"refused":"stale_term","asked":8,"seen":9,"error":"a newer controller speaks","mistakes":[{"path":"spec.kind",` +
 			`"problem":"is \"x\"","want":"want y"}],"unmet":[{"term":"hardware.gpu","change":"a node with hardware.gpu",` +
 			`"hue":1}],"ignored":["spec.hue"],"body":"00ff","durability":"sync","inputs":[{"input":"every 1m",` +
 			`"guarantee":"exactly once","why":"a tick is journalled"}],"head":{"origin":"00000000000000aa","sequence":5,` +

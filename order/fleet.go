@@ -47,6 +47,13 @@ func (f Fleet) Input(d mesh.DaemonID, kind string) string {
 	return f.Root() + "/e/" + string(d) + "/in/" + kind
 }
 
+// OfNode tells what one of a node's topics is about: the node, and what stands behind its name, such as rep/mean.
+func (f Fleet) OfNode(topic string) (n mesh.NodeID, about string, ok bool) {
+	rest, ok := strings.CutPrefix(topic, f.Root()+"/n/")
+	name, about, found := strings.Cut(rest, "/")
+	return mesh.NodeID(name), about, ok && found
+}
+
 // Absolute puts the root before a topic of the fleet's own that was written without it: o/… and e/….
 func (f Fleet) Absolute(topic string) string {
 	if strings.HasPrefix(topic, "o/") || strings.HasPrefix(topic, "e/") {

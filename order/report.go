@@ -17,6 +17,7 @@ type Report struct {
 	Kind       string            `json:"kind,omitzero"`
 	Name       string            `json:"name,omitzero"` // as the daemon calls itself
 	Refused    Refusal           `json:"refused,omitzero"`
+	Asked      uint64            `json:"asked,omitzero"` // the generation that was refused
 	Seen       uint64            `json:"seen,omitzero"`  // the number that stands against a refused one
 	Error      string            `json:"error,omitzero"` // why it is not as wanted, for people
 	Mistakes   Mistakes          `json:"mistakes,omitzero"`

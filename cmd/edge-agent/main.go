@@ -22,6 +22,10 @@ type commandLine struct {
 	Output format `short:"o" enum:"table,json" default:"table" help:"How to print results: ${enum}."`
 
 	Run     runCommand     `cmd:"" help:"Run the agent on this machine."`
+	Assign  assignCommand  `cmd:"" help:"Give a node one order about a daemon, and wait for its report."`
+	Fleet   fleetCommand   `cmd:"" help:"Show the nodes of a fleet and what they do."`
+	Kinds   kindsCommand   `cmd:"" help:"List the kinds of daemons and their settings."`
+	Check   checkCommand   `cmd:"" help:"Say whether a configuration or spec is right, what it promises and costs."`
 	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
 }
 
