@@ -27,15 +27,15 @@ type Subscription struct {
 	QoS    byte
 }
 
-// Cursor is the place of a row in the outbox: the position of the output and which of its sends the row is.
+// Cursor is the place of a row in the outbox: the position of the output and the place of the row among its sends.
 type Cursor struct {
 	Position mesh.Position
-	Send     uint16
+	Index    uint16
 }
 
 // Less orders rows by age.
 func (c Cursor) Less(d Cursor) bool {
-	return c.Position < d.Position || c.Position == d.Position && c.Send < d.Send
+	return c.Position < d.Position || c.Position == d.Position && c.Index < d.Index
 }
 
 // Row is one output on its way to the broker.
@@ -53,7 +53,7 @@ type Row struct {
 
 // Outbox is where durable outputs wait for the broker. The client calls it from one goroutine at a time.
 type Outbox interface {
-	// Next returns up to limit rows after the cursor, oldest first, without those given to Done. The rows and their
+	// Next returns up to limit rows after the cursor, oldest first; fewer mean that there are no more. The rows and their
 	// payloads stay valid until they are given to Done.
 	Next(after Cursor, limit int) ([]Row, error)
 	// Done says that the broker has these rows: they may be deleted. It does not block.

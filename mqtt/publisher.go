@@ -56,14 +56,15 @@ func (p *publisher) run(stop <-chan struct{}) {
 	defer patience.Stop()
 	for {
 		p.collect()
-		if err := p.fill(); err != nil {
+		more, err := p.fill()
+		if err != nil {
 			p.link.conn.drop(err)
 			return
 		}
-		if len(p.batch) > 0 {
-			if !p.send() {
-				return
-			}
+		if len(p.batch) > 0 && !p.send() {
+			return
+		}
+		if more {
 			continue
 		}
 		if p.goodbye && len(p.sent) == 0 && p.c.docs.empty() && p.c.direct.empty() {
@@ -101,12 +102,12 @@ func (p *publisher) run(stop <-chan struct{}) {
 	}
 }
 
-// fill gathers what may go now.
-func (p *publisher) fill() error {
+// fill gathers what may go now and reports whether it may have left something.
+func (p *publisher) fill() (more bool, err error) {
 	p.wait = 0
 	for range burstSize {
 		if p.link.conn.unwritten() > writeAhead {
-			return nil
+			return false, nil
 		}
 		room := p.c.o.Window - len(p.sent)
 		for i := range p.batch {
@@ -114,10 +115,10 @@ func (p *publisher) fill() error {
 		}
 		more, err := p.one(room > 0)
 		if err != nil || !more {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // one gathers the publication that goes next and reports whether there may be more.
