@@ -74,8 +74,8 @@ func mosquitto(t *testing.T, lines ...string) site {
 	dir := t.TempDir()
 	port := freePort(t)
 	config := append([]string{
-		fmt.Sprintf("listener %d 127.0.0.1", port), "set_tcp_nodelay true", "max_queued_messages 1000000", "max_packet_size 300000",
-		"persistence true", "persistence_location " + dir + "/", "autosave_interval 1",
+		fmt.Sprintf("listener %d 127.0.0.1", port), "set_tcp_nodelay true", "max_queued_messages 1000000", "max_packet_size 300000", "max_inflight_messages 1000",
+		"user root", "persistence true", "persistence_location " + dir + "/", "autosave_interval 1",
 	}, lines...)
 	file := filepath.Join(dir, "mosquitto.conf")
 	check(t, os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o600))
