@@ -38,6 +38,7 @@ func TestSessionKeepsWhatArrivesWhileTheNodeIsAway(t *testing.T) {
 }
 
 func TestMessageThatWasNotAcknowledgedComesAgain(t *testing.T) {
+	const messages = 4
 	brokers(t, func(t *testing.T, s site) {
 		w := newWire(t, s)
 		n := prepare(t, Options{Brokers: []string{w.url}, ClientID: "fleet.node"})
@@ -45,23 +46,32 @@ func TestMessageThatWasNotAcknowledgedComesAgain(t *testing.T) {
 		n.Subscribe("x", Subscription{"in", 1})
 		n.run(t)
 		n.until(t, "the subscription", func() bool { return len(n.granted) > 0 })
-		finished(t, plain(t, s, "from").Publish("in", 1, false, "once"))
-		n.until(t, "the message", func() bool { return len(n.messages) == 1 })
-		// The node publishes under the number that the broker gave the message.
-		check(t, n.Publish("out", 1, true, []byte("x")))
-		await(t, "the document", func() bool { return n.Stats().Published == 1 })
-		w.cut()
-		n.until(t, "the message again", func() bool { return len(n.messages) == 2 && n.ups == 2 })
-		old, again := n.messages[0], n.messages[1]
-		if !again.Dup || string(again.Payload) != "once" || again.Connection != 2 {
-			t.Errorf("got %+v", again)
+		from := plain(t, s, "from")
+		for i := range messages {
+			finished(t, from.Publish("in", 1, false, fmt.Sprint(i+1)))
 		}
-		old.Ack.Ack() // of a connection that is gone: it must do nothing
-		again.Ack.Ack()
+		n.until(t, "the messages", func() bool { return len(n.messages) == messages })
+		// The node's own publications have the numbers that the broker gave the messages.
+		for i := range messages {
+			check(t, n.Publish("out", 1, false, fmt.Append(nil, i)))
+		}
+		await(t, "the documents", func() bool { return n.Stats().Published == messages })
 		w.cut()
-		n.until(t, "the third connection", func() bool { return n.ups == 3 })
-		finished(t, plain(t, s, "from2").Publish("in", 1, false, "two"))
-		n.until(t, "the next message", func() bool { return slices.Contains(n.texts("in"), "two") })
+		n.until(t, "the messages again", func() bool { return len(n.messages) == 2*messages && n.ups == 2 })
+		for _, m := range n.messages[messages:] {
+			if !m.Dup || m.Connection != 2 {
+				t.Errorf("got %+v", m)
+			}
+		}
+		n.messages[0].Ack.Ack() // of a connection that is gone: it must do nothing
+		n.note(func() {
+			n.keep = false
+			for _, m := range n.messages[messages:] {
+				m.Ack.Ack()
+			}
+		})
+		finished(t, from.Publish("in", 1, false, "last"))
+		n.until(t, "the last message", func() bool { return slices.Contains(n.texts("in"), "last") })
 	})
 }
 
