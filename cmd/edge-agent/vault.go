@@ -58,11 +58,11 @@ func (v vault) Poison() ([]agent.Poison, error) {
 type outbox struct{ store *persist.Store }
 
 func (o outbox) Next(after mqtt.Cursor, limit int) ([]mqtt.Row, error) {
-	kept, err := o.store.Next(persist.Cursor{Position: after.Position, Index: after.Send}, limit)
+	kept, err := o.store.Next(persist.Cursor(after), limit)
 	rows := make([]mqtt.Row, len(kept))
 	for i, r := range kept {
 		rows[i] = mqtt.Row{
-			At: mqtt.Cursor{Position: r.Cursor.Position, Send: r.Cursor.Index}, Daemon: r.Daemon, Epoch: r.Epoch,
+			At: mqtt.Cursor(r.Cursor), Daemon: r.Daemon, Epoch: r.Epoch,
 			Incarnation: r.Incarnation, Link: r.Link, Payload: r.Payload, Time: r.Written.UnixNano(), Send: r.Send,
 		}
 	}
@@ -72,7 +72,7 @@ func (o outbox) Next(after mqtt.Cursor, limit int) ([]mqtt.Row, error) {
 func (o outbox) Done(rows []mqtt.Cursor) {
 	kept := make([]persist.Cursor, len(rows))
 	for i, r := range rows {
-		kept[i] = persist.Cursor{Position: r.Position, Index: r.Send}
+		kept[i] = persist.Cursor(r)
 	}
 	o.store.Done(kept...)
 }
