@@ -93,4 +93,6 @@ type Fact struct {
 	Evidence Evidence
 	State    State
 	Time     time.Time // when it was last measured or declared
+
+	many bool // its key can have several values
 }

@@ -179,12 +179,17 @@ func (p *Pass) add(text string, e Evidence) {
 		p.Doubt(strings.SplitN(text, "=", 2)[0], err)
 		return
 	}
-	if _, ok := find(p.subject.Words, tag.Key()); !ok {
+	word, ok := find(p.subject.Words, tag.Key())
+	if !ok {
 		p.Doubt(tag.Key(), errors.New("not in the vocabulary of "+p.subject.Name))
 		return
 	}
+	p.state(tag, e, Measured, word.Many)
+}
+
+func (p *Pass) state(tag capability.Tag, e Evidence, state State, many bool) {
 	if len(p.facts) < maxFacts {
-		p.facts = append(p.facts, Fact{Tag: tag, Source: p.subject.Name, Evidence: e.kept(), Time: p.now})
+		p.facts = append(p.facts, Fact{tag, p.subject.Name, e.kept(), state, p.now, many})
 	}
 }
 

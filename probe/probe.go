@@ -21,6 +21,7 @@ type Options struct {
 	Timeout  time.Duration // for each subject; 2 s by default
 	Subjects []Subject     // Subjects() by default
 	Virtual  bool          // tell of virtual network interfaces too
+	Operator Operator      // what the operator says, beside the subjects
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -48,6 +49,7 @@ func (o Options) filled() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Subjects = append(slices.Clone(o.Subjects), o.Operator.subjects()...)
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
 	return o, nil
 }
@@ -74,8 +76,8 @@ func (r Result) Set() (capability.Set, error) {
 	return set.WithMetadata(r.Metadata)
 }
 
-// Run asks every subject once. It fails only where the root cannot be opened: a subject that fails says so in its
-// report. Slow subjects are waited for; a Prober leaves them in the background.
+// Run asks every subject once and waits for each, the slow ones too. It fails only where the root cannot be opened: a
+// subject that fails says so in its report.
 func Run(ctx context.Context, o Options) (Result, error) {
 	o, err := o.filled()
 	if err != nil {

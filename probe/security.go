@@ -24,7 +24,7 @@ func securitySubject() Subject {
 				Since: "0.1", NFD: "cpu-security.sev.enabled"},
 			{Key: "hardware.security.tdx", Meaning: "can host Intel TDX guests", From: "/sys/module/kvm_intel/parameters/tdx",
 				Since: "0.1", NFD: "cpu-security.tdx.enabled"},
-			{Key: "hardware.security.confidential", Unit: "text", Meaning: "is itself a confidential guest: sev, tdx, pv",
+			{Key: "hardware.security.confidential", Many: true, Unit: "text", Meaning: "is itself a confidential guest: sev, tdx, pv",
 				From: "/dev/sev-guest, /dev/tdx_guest, /sys/firmware/uv", Since: "0.1", NFD: "cpu-security.tdx.protected"},
 			{Key: "hardware.security.iommu", Meaning: "devices reach only the memory they were given",
 				From: "/sys/class/iommu", Since: "0.1"},

@@ -10,7 +10,7 @@ type Subject struct {
 	Name    string
 	Words   []Word
 	Uevents []string      // kernel subsystems whose changes ask it again
-	Slow    bool          // Run does not wait for it: its answer comes with a later run
+	Slow    bool          // Watch does not wait for it: its answer comes later
 	Timeout time.Duration // instead of the Options'
 	Probe   func(*Pass) error
 }

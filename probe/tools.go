@@ -41,27 +41,38 @@ func Installed(ctx context.Context, name string, args ...string) ([]byte, error)
 	if name != listed[0] && name != listed[1] {
 		return nil, fmt.Errorf("running %s: %w", name, errNoTool)
 	}
-	cmd := exec.CommandContext(ctx, name, args...)
-	out := &limited{left: maxOutput}
-	cmd.Stdout = out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // its children too
-	cmd.WaitDelay = 100 * time.Millisecond
-	if err := cmd.Run(); err != nil {
-		return out.Bytes(), fmt.Errorf("running %s: %w", name, err)
-	}
-	return out.Bytes(), nil
+	return output(ctx, name, args...)
 }
 
+// output runs a program for what it prints. It and its children are killed when the context ends or it prints too much.
+func output(ctx context.Context, name string, args ...string) ([]byte, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(ctx, name, args...)
+	out := &limited{left: maxOutput, full: stop}
+	cmd.Stdout = out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 100 * time.Millisecond
+	if err := cmd.Run(); err != nil {
+		return out.kept.Bytes(), fmt.Errorf("running %s: %w", name, err)
+	}
+	return out.kept.Bytes(), nil
+}
+
+// limited keeps output up to a size, and stops whoever writes more. It does not embed the buffer, whose ReadFrom would
+// go around Write.
 type limited struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	left int
+	full func()
 }
 
 func (l *limited) Write(p []byte) (int, error) {
 	if len(p) > l.left {
+		l.full()
 		return 0, errors.New("output too long")
 	}
 	l.left -= len(p)
-	return l.Buffer.Write(p)
+	return l.kept.Write(p)
 }

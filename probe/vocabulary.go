@@ -8,6 +8,7 @@ import (
 // Word is one key of the vocabulary. A segment N of the key stands for an index, NAME for any one name.
 type Word struct {
 	Key     string
+	Many    bool   // one machine can have several values of it
 	Unit    string // of the value: GiB, MiB, bytes, count, text …; empty for a tag without value
 	Meaning string
 	From    string // where it is read
