@@ -19,6 +19,7 @@ type Options struct {
 	Tree     Tree          // instead of Root
 	Tools    Tools         // programs that may be run; by default those installed here, none for another machine
 	Timeout  time.Duration // for each subject; 2 s by default
+	Poll     time.Duration // how often Watch asks all subjects; a minute by default
 	Subjects []Subject     // Subjects() by default
 	Virtual  bool          // tell of virtual network interfaces too
 	Operator Operator      // what the operator says, beside the subjects
@@ -51,6 +52,7 @@ func (o Options) filled() (Options, error) {
 	}
 	o.Subjects = append(slices.Clone(o.Subjects), o.Operator.subjects()...)
 	o.Timeout = cmp.Or(o.Timeout, 2*time.Second)
+	o.Poll = cmp.Or(o.Poll, time.Minute)
 	return o, nil
 }
 
@@ -92,13 +94,12 @@ type answer struct {
 	pass   *Pass
 }
 
-// ask runs the subjects beside each other and waits for each, or for its deadline. A subject that does not return by
-// then is left behind: it holds its own pass and nothing else.
+// ask runs the subjects beside each other and waits for each, or for its deadline.
 func ask(ctx context.Context, o Options, subjects []Subject) []answer {
 	answers := make([]answer, len(subjects))
 	waits := make([]<-chan answer, len(subjects))
 	for i, s := range subjects {
-		waits[i] = start(ctx, o, s)
+		waits[i], _ = start(ctx, o, s)
 	}
 	for i := range waits {
 		answers[i] = <-waits[i]
@@ -106,33 +107,37 @@ func ask(ctx context.Context, o Options, subjects []Subject) []answer {
 	return answers
 }
 
-func start(ctx context.Context, o Options, s Subject) <-chan answer {
+// start asks one subject. The answer comes within the deadline; returned is closed when the subject has come back. One
+// that does not is left behind: it holds its own pass and nothing else.
+func start(ctx context.Context, o Options, s Subject) (out <-chan answer, returned <-chan struct{}) {
 	_, live := o.Tree.(here)
 	began := o.Now()
 	timeout := cmp.Or(s.Timeout, o.Timeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	p := &Pass{ctx: ctx, tree: o.Tree, tools: o.Tools, live: live, virtual: o.Virtual, subject: s, now: began}
-	done := make(chan error, 1)
+	var err error
+	back := make(chan struct{})
 	go func() {
-		done <- guarded(s, p)
+		defer close(back)
+		err = guarded(s, p)
 	}()
-	out := make(chan answer, 1)
+	answered := make(chan answer, 1)
 	go func() {
 		defer cancel()
 		select {
-		case err := <-done:
+		case <-back:
 			p.Doubt("", err)
-			out <- answer{finished(p, o.Now().Sub(began)), p}
+			answered <- answer{finished(p, o.Now().Sub(began)), p}
 		case <-ctx.Done():
 			reason := fmt.Sprintf("no answer within %s", timeout)
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				reason = ctx.Err().Error()
 			}
-			out <- answer{Report{Subject: s.Name, Status: Unsure, Reason: reason, Took: o.Now().Sub(began),
+			answered <- answer{Report{Subject: s.Name, Status: Unsure, Reason: reason, Took: o.Now().Sub(began),
 				Doubts: []Doubt{{"", reason}}}, nil}
 		}
 	}()
-	return out
+	return answered, back
 }
 
 func guarded(s Subject, p *Pass) (err error) {
