@@ -22,9 +22,10 @@ func TestTheOperatorDeclares(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho devices.scale=2\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r := declaredBy(t, Operator{Tags: []string{"devices.printer", "scope:region=eu"}, Metadata: map[string]string{"rack": "7"},
-		Dir: "/etc/facts.d", Command: []string{script}, Timeout: time.Minute},
-		machine{"/etc/facts.d/plc": "# the line\ndevices.plc=s7\n\n", "/etc/facts.d/.swp": "devices.nothing", "/etc/facts.d/x~": "?"})
+	said := Operator{Tags: []string{"devices.printer", "scope:region=eu"}, Metadata: map[string]string{"rack": "7"},
+		Dir: "/etc/facts.d", Command: []string{script}, Timeout: time.Minute}
+	r := declaredBy(t, said, machine{"/etc/facts.d/plc": "# the line\ndevices.plc=s7\n\n",
+		"/etc/facts.d/.swp": "devices.nothing", "/etc/facts.d/x~": "?"})
 	if got, want := lines(r), "devices.plc=s7\ndevices.printer\ndevices.scale=2\nscope:region=eu\n"; got != want {
 		t.Errorf("declared:\n%s\nwant:\n%s", got, want)
 	}
