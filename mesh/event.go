@@ -10,7 +10,7 @@ const (
 	Reading                // a reading of this machine
 )
 
-// Event is one input of a daemon. Payload is valid until Process returns.
+// Event is one input of a daemon. Payload is valid until Process returns and must not be changed: others share it.
 type Event struct {
 	Trigger Trigger
 	Link    Link

@@ -316,6 +316,11 @@ func (g *rig) settle() Stats {
 				return false
 			}
 		}
+		for _, d := range s.Daemons {
+			if d.Phase == Running && d.Mode == Live && d.Inbox > 0 && d.Tasks < maxTasks {
+				return false
+			}
+		}
 		return s.InFlight == 0
 	})
 	return s

@@ -32,8 +32,8 @@ func New(o Options) *Host {
 	return h
 }
 
-// Lane makes a queue for one producer: only one goroutine at a time may post to it. Its size is rounded up to a power of
-// two.
+// Lane makes a queue for one producer: only one goroutine at a time may post to it. Its size is rounded up to a power
+// of two.
 func (h *Host) Lane(name string, size int) *Lane {
 	l := h.loop
 	lane := newLane(name, size, l.bell)
@@ -74,8 +74,8 @@ func (h *Host) Remove(ctx context.Context, id mesh.DaemonID) (*Ledger, error) {
 	return ledger, nil
 }
 
-// Replace gives a crashed daemon a new instance, restored from what is on disk. A volatile daemon goes on with the head,
-// which begins a new incarnation; a durable one keeps its own.
+// Replace gives a crashed daemon a new instance, restored from what is on disk. A volatile daemon goes on with the
+// head, which begins a new incarnation; a durable one keeps its own.
 func (h *Host) Replace(ctx context.Context, id mesh.DaemonID, instance mesh.Daemon, head mesh.Head) error {
 	return h.with(ctx, id, func(_ *runner, d *daemon, reply func(error)) bool {
 		if d.phase != Crashed || d.crash != nil {

@@ -17,8 +17,8 @@ var ErrNondeterministic = errors.New("replay went differently")
 // maxLastValues bounds the topics whose last value a daemon remembers.
 const maxLastValues = 1024
 
-// Ledger is what a daemon's state means to the loop: chain head, horizon, dedup windows, last values of topics, accepted
-// inputs, unfinished tasks, event time and position. Replay and life advance it by the same rules.
+// Ledger is what a daemon's state means to the loop: chain head, horizon, dedup windows, last values of topics,
+// accepted inputs, unfinished tasks, event time and position. Replay and life advance it by the same rules.
 type Ledger struct {
 	daemon   mesh.DaemonID
 	position mesh.Position

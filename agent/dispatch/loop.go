@@ -26,8 +26,8 @@ const (
 // is called again when one comes back.
 type command func(r *runner) bool
 
-// loop is all that successive runners work on. Only the runner that owns it touches it, but for the mailboxes, the lists
-// behind mu and the atomics.
+// loop is all that successive runners work on. Only the runner that owns it touches it, but for the mailboxes, the
+// lists behind mu and the atomics.
 type loop struct {
 	o       Options
 	clock   Clock
@@ -161,7 +161,7 @@ func (l *loop) drainLocal(r *runner) {
 // work says that another pass has something to do at once.
 func (l *loop) work() bool {
 	if l.halted {
-		return l.done.some() || l.expired.Load()
+		return l.done.some() || l.finished()
 	}
 	if l.stop.Load() {
 		return true

@@ -7,8 +7,8 @@ import (
 	"github.com/edge-agent/edge-agent/mesh"
 )
 
-// room returns the group in hand, or a new one, or nil when all are on their way to the disk. A group may grow beyond its
-// bounds between two punctuations.
+// room returns the group in hand, or a new one, or nil when all are on their way to the disk. A group may grow beyond
+// its bounds between two punctuations.
 func (l *loop) room() *group {
 	if n := len(l.spare); l.group == nil && n > 0 {
 		l.group, l.spare = l.spare[n-1], l.spare[:n-1]
@@ -24,8 +24,8 @@ func (l *loop) punctuate(r *runner) {
 	}
 }
 
-// flush hands the group over. An output for a durable daemon that has not taken it goes along as given: a power cut must
-// not come between the two.
+// flush hands the group over. An output for a durable daemon that has not taken it goes along as given: a power cut
+// must not come between the two.
 func (l *loop) flush(r *runner) {
 	l.recall(r, func(c *call) bool { return c.at != 0 })
 	for _, d := range l.waiting {
@@ -152,15 +152,17 @@ func (l *loop) keep(d *daemon, s *mesh.Step, out *mesh.Outputs) {
 	s.Outs, s.Tasks = g.outs[outs:len(g.outs):len(g.outs)], g.tasks[tasks:len(g.tasks):len(g.tasks)]
 }
 
-// mustGive says that an event must be on disk before it is processed.
-func (l *loop) mustGive(d *daemon, p *pending) bool {
-	if d.careful == 0 || p.lossy || p.event.Trigger != mesh.Message {
-		return false
-	}
+// wary says that a daemon is in careful mode.
+func (l *loop) wary(d *daemon) bool {
 	if l.now >= d.cautious {
 		d.careful = 0
 	}
 	return d.careful > 0
+}
+
+// mustGive says that events wait which are on no record but should be.
+func (l *loop) mustGive(d *daemon) bool {
+	return d.durable && d.inbox.loose > 0 && (!d.ready() || l.wary(d))
 }
 
 // give writes the events that wait for a daemon but are on no record, if there is a group.
@@ -181,7 +183,7 @@ func (l *loop) write(d *daemon, p *pending) {
 		p.given = l.nextPosition()
 		d.tally.Spilled++
 	}
-	if l.mustGive(d, p) {
+	if l.wary(d) {
 		p.attempts++
 		d.careful--
 	}

@@ -12,9 +12,10 @@ import (
 // batch is how many calls a runner stages at once.
 const batch = 512
 
-// runner is the goroutine that owns the loop, with all that it must not share. When a call into a daemon does not return,
-// the watchdog takes the loop from it and gives it to a new runner; the old one must then touch nothing but itself. So
-// it marks in state when it goes into a daemon, and everything that it reads or writes while inside is its own.
+// runner is the goroutine that owns the loop, with all that it must not share. When a call into a daemon does not
+// return, the watchdog takes the loop from it and gives it to a new runner; the old one must then touch nothing but
+// itself. So it marks in state when it goes into a daemon, and everything that it reads or writes while inside is its
+// own.
 type runner struct {
 	loop *loop
 	// state is a word: the round, the place in calls, and whether the runner is inside a daemon. The runner alone moves

@@ -139,7 +139,7 @@ func (l *loop) deliver(r *runner, d *daemon, p *pending) {
 	if l.repeated(d, p) {
 		return
 	}
-	if d.inbox.len() == 0 && d.ready() && (!d.durable || !l.mustGive(d, p) && l.room() != nil) {
+	if d.inbox.len() == 0 && d.ready() && (!d.durable || (p.lossy || !l.wary(d)) && l.room() != nil) {
 		l.step(r, d, p)
 		return
 	}
@@ -195,7 +195,8 @@ func (l *loop) discard(p *pending) {
 	l.settle(p)
 }
 
-// settle acknowledges the input of an event, once all that went before is on disk: it may repeat a step that is not yet.
+// settle acknowledges the input of an event, once all that went before is on disk: it may repeat a step that is not
+// yet.
 func (l *loop) settle(p *pending) {
 	for _, t := range append(p.twins, p.ticket) {
 		switch {
@@ -216,9 +217,9 @@ func (l *loop) step(r *runner, d *daemon, p *pending) {
 	p.event.Time, p.event.Wall = max(l.now+d.shift, d.ledger.time), l.wall
 	r.event = p.event
 	r.inside, r.doing, r.work = d, process, p
-	start := l.clock.Boot()
+	impl, start := d.impl, l.clock.Boot()
 	r.enter(noPlace)
-	err := d.impl.Process(&r.event, &r.out)
+	err := impl.Process(&r.event, &r.out)
 	r.leave()
 	r.work = nil
 	d.note(l.clock.Boot() - start)

@@ -106,12 +106,10 @@ func (l *loop) canTend(d *daemon) bool {
 		return room
 	case d.inbox.len() == 0:
 		return false
+	case l.mustGive(d):
+		return room
 	}
-	first := d.inbox.events[0]
-	if d.ready() && (first.written || !l.mustGive(d, first)) {
-		return room && first.commit <= l.committed
-	}
-	return room && d.durable && d.inbox.loose > 0
+	return room && d.ready() && d.inbox.events[0].commit <= l.committed
 }
 
 // look does for a daemon what can be done now, in turns.
@@ -130,18 +128,15 @@ func (l *loop) look(r *runner, d *daemon) {
 			l.step(r, d, p)
 		}
 	}
+	if l.mustGive(d) {
+		l.give(d)
+	}
 	for range inboxTurn {
-		if d.inbox.len() == 0 {
+		if d.inbox.len() == 0 || !d.ready() || !l.roomFor(d) {
 			break
 		}
 		p := d.inbox.events[0]
-		if !d.ready() || !p.written && l.mustGive(d, p) {
-			if d.durable && d.inbox.loose > 0 {
-				l.give(d)
-			}
-			break
-		}
-		if p.commit > l.committed || !l.roomFor(d) {
+		if p.commit > l.committed || p.loose() && l.wary(d) {
 			break
 		}
 		d.inbox.pop()
