@@ -115,11 +115,12 @@ type FrameReader struct {
 	offset int64
 }
 
-// NewFrameReader reads from r, ahead of the frames it gives.
+// NewFrameReader reads from r, ahead of the frames it gives. A line feed behind a frame, as tools print it, is skipped.
 func NewFrameReader(r io.Reader) *FrameReader { return &FrameReader{from: bufio.NewReader(r)} }
 
 // Next gives the next frame, whose payload is valid until the call after; io.EOF says that the last one was whole.
 func (r *FrameReader) Next() (Frame, error) {
+	r.skipLineFeed()
 	head, err := r.from.Peek(lengthSize)
 	if len(head) == 0 && errors.Is(err, io.EOF) {
 		return Frame{}, io.EOF
@@ -147,4 +148,16 @@ func (r *FrameReader) Next() (Frame, error) {
 	}
 	r.offset += int64(len(r.buf))
 	return f, nil
+}
+
+// skipLineFeed skips one only where no frame can begin with it.
+func (r *FrameReader) skipLineFeed() {
+	const magicAt = lengthSize
+	head, _ := r.from.Peek(magicAt + 3)
+	alone := len(head) == 1 && head[0] == '\n'
+	between := len(head) == magicAt+3 && head[0] == '\n' && head[magicAt+1] == 'E' && head[magicAt+2] == 'C'
+	if r.offset > 0 && (alone || between) {
+		r.from.Discard(1)
+		r.offset++
+	}
 }

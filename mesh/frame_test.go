@@ -86,6 +86,23 @@ func TestFrameReaderReadsFramesOneBehindAnother(t *testing.T) {
 	}
 }
 
+func TestFrameReaderSkipsLineFeedsBetweenFrames(t *testing.T) {
+	var raw []byte
+	for _, size := range []int{5, 266 - minFrame, 0} { // the second length begins with a line feed
+		f := Frame{Daemon: "d", Link: sampleLink, Payload: make([]byte, size)}
+		raw = append(AppendFrame(raw, &f), '\n')
+	}
+	r := NewFrameReader(bytes.NewReader(raw))
+	for i := range 3 {
+		if _, err := r.Next(); err != nil {
+			t.Fatalf("frame %d: %v", i, err)
+		}
+	}
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
 func TestFrameReaderTellsACutFromAnEnd(t *testing.T) {
 	raw := AppendFrame(AppendFrame(nil, &sampleFrame), &sampleFrame)
 	for _, cut := range []int{1, 20, 69} {

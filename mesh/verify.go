@@ -11,6 +11,7 @@ import (
 // Within an incarnation the sequences of a chain are contiguous, across epochs too, and each link carries the hash of
 // the event before it. A new incarnation begins a chain of its own. What a gap notice names may be missing.
 type Verifier struct {
+	fleet   string
 	chains  map[DaemonID]*checkedChain
 	order   []*checkedChain
 	hasher  linkHasher
@@ -98,8 +99,10 @@ type checkedEvent struct {
 // epochStart is the first sequence of an epoch.
 type epochStart struct{ epoch, first uint64 }
 
-// NewVerifier knows no chain yet.
-func NewVerifier() *Verifier { return &Verifier{chains: make(map[DaemonID]*checkedChain)} }
+// NewVerifier knows no chain yet. Given a fleet it also checks that each origin is that of its daemon.
+func NewVerifier(fleet string) *Verifier {
+	return &Verifier{fleet: fleet, chains: make(map[DaemonID]*checkedChain)}
+}
 
 // Add takes the next frame.
 func (v *Verifier) Add(f *Frame) {
@@ -115,6 +118,10 @@ func (v *Verifier) Add(f *Frame) {
 	}
 	if f.Gap {
 		c.notice(f)
+		return
+	}
+	if v.fleet != "" && f.Link.Origin != OriginOf(v.fleet, f.Daemon) {
+		c.find(FlawOrigin, f, f.Link.Sequence, f.Link.Sequence, "not in fleet "+v.fleet)
 		return
 	}
 	c.add(f, v.hasher.next(f.Link, f.Payload), v.hasher.next(Link{Origin: f.Link.Origin}, nil))

@@ -7,13 +7,15 @@ import (
 	"github.com/edge-agent/edge-agent/capability"
 	"github.com/edge-agent/edge-agent/daemons/counter"
 	"github.com/edge-agent/edge-agent/daemons/ewma"
+	"github.com/edge-agent/edge-agent/daemons/filter"
+	"github.com/edge-agent/edge-agent/daemons/sensor"
 	"github.com/edge-agent/edge-agent/daemons/threshold"
 	"github.com/edge-agent/edge-agent/mesh"
 )
 
 // kinds are the daemons that are built in.
 func kinds() []mesh.Kind {
-	return []mesh.Kind{counter.Kind(), ewma.Kind(), threshold.Kind()}
+	return []mesh.Kind{counter.Kind(), ewma.Kind(), filter.Kind(), sensor.Kind(), threshold.Kind()}
 }
 
 // kindsCommand shows what daemons this program can run and how they are configured.
