@@ -147,9 +147,25 @@ func usbAccelerator(d usbDevice) (accelerator, bool) {
 	return accelerator{}, false
 }
 
+// mayAccelerate tells by its name whether a class device is worth a look.
+func mayAccelerate(class, name string) bool {
+	switch class {
+	case "devfreq":
+		return strings.HasSuffix(name, ".npu")
+	case "drm":
+		return numbered(name, "card")
+	case "misc":
+		return strings.HasPrefix(name, "fastrpc-cdsp")
+	}
+	return true
+}
+
 // classAccelerators adds what a driver shows in a class, under the bus address of its device.
 func classAccelerators(p *Pass, class string, add func(string, accelerator)) {
 	for _, name := range p.Names(class) {
+		if !mayAccelerate(path.Base(class), name) {
+			continue
+		}
 		device := p.Real(class + "/" + name + "/device")
 		driver := p.Link(device + "/driver")
 		a := accelerator{evidence: Evidence{Path: class + "/" + name, Raw: device}}
@@ -163,19 +179,13 @@ func classAccelerators(p *Pass, class string, add func(string, accelerator)) {
 		case "accel":
 			a.kind, a.vendor, a.model = "npu", npuDrivers[driver], driver
 		case "devfreq":
-			if !strings.HasSuffix(name, ".npu") {
-				continue
-			}
 			a.kind, a.vendor, a.model = "npu", "rockchip", "Rockchip NPU"
 		case "drm":
-			if !numbered(name, "card") || npuDrivers[driver] == "" {
+			if npuDrivers[driver] == "" {
 				continue
 			}
 			a.kind, a.vendor, a.model = "npu", npuDrivers[driver], driver
 		case "misc":
-			if name != "fastrpc-cdsp" && name != "fastrpc-cdsp-secure" {
-				continue
-			}
 			a.kind, a.vendor, a.model, device = "npu", "qualcomm", "Qualcomm Hexagon", "cdsp"
 		}
 		if device == "" {

@@ -87,8 +87,9 @@ func probeBus(p *Pass) error {
 	roots := map[string]bool{}
 	functions := p.Names(pciRoot)
 	for _, name := range functions {
-		if real := p.Real(pciRoot + "/" + name); real != "" {
-			_, below, _ := strings.Cut(real, "/pci")
+		// The link's text tells the root bus; following it would take a look at every directory between.
+		if target, err := p.tree.Readlink(pciRoot + "/" + name); err == nil {
+			_, below, _ := strings.Cut(target, "/pci")
 			root, _, _ := strings.Cut(below, "/")
 			roots[root] = true
 		}
@@ -126,6 +127,9 @@ func serialPorts(p *Pass, tell func(bus string, n int, where string)) {
 			continue // a virtual console
 		}
 		dir := "/sys/class/tty/" + name
+		if target, err := p.tree.Readlink(dir); err == nil && strings.Contains(target, "/devices/virtual/") {
+			continue
+		}
 		device := p.Real(dir + "/device")
 		if device == "" || strings.Contains(device, "/devices/virtual/") {
 			continue

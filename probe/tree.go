@@ -2,7 +2,6 @@ package probe
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -61,7 +60,11 @@ func readRaw(name string, limit int) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, min(limit, 4096))
+	return readOpen(fd, name, limit)
+}
+
+func readOpen(fd int, name string, limit int) ([]byte, error) {
+	buf := make([]byte, min(limit, 1024)) // most files of sysfs are shorter
 	n := 0
 	for {
 		got, err := unix.Read(fd, buf[n:])
@@ -74,7 +77,7 @@ func readRaw(name string, limit int) ([]byte, error) {
 			return buf[:n+max(got, 0)], nil
 		}
 		if n += got; n == len(buf) {
-			buf = append(buf, make([]byte, min(limit-n, 3*n))...)
+			buf = append(buf, make([]byte, min(limit-n, 7*n))...)
 		}
 	}
 }
@@ -85,6 +88,10 @@ func listNames(name string) ([]string, error) {
 		return nil, err
 	}
 	defer dir.Close()
+	return namesIn(dir)
+}
+
+func namesIn(dir *os.File) ([]string, error) {
 	names, err := dir.Readdirnames(maxNames)
 	if len(names) == 0 && err != nil && !errors.Is(err, fs.ErrNotExist) {
 		if info, statErr := dir.Stat(); statErr == nil && info.IsDir() {
@@ -94,75 +101,6 @@ func listNames(name string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// Dir is the machine whose files were copied below dir.
-func Dir(dir string) (Tree, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("finding root %s: %w", dir, err)
-	}
-	info, err := os.Stat(abs)
-	if err != nil {
-		return nil, fmt.Errorf("opening root: %w", err)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("opening root %s: not a directory", dir)
-	}
-	return copied{abs}, nil
-}
-
-type copied struct{ dir string }
-
-func (c copied) host(name string) string { return c.dir + name }
-
-func (c copied) Real(name string) (string, error) {
-	return resolve(name, func(p string) (fs.FileMode, error) {
-		info, err := os.Lstat(c.host(p))
-		if err != nil {
-			return 0, err
-		}
-		return info.Mode(), nil
-	}, func(p string) (string, error) { return os.Readlink(c.host(p)) })
-}
-
-func (c copied) Read(name string, limit int) ([]byte, error) {
-	real, err := c.Real(name)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Lstat(c.host(real))
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() { // opening a copied device or pipe could do anything
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
-	}
-	return readRaw(c.host(real), limit)
-}
-
-func (c copied) List(name string) ([]string, error) {
-	real, err := c.Real(name)
-	if err != nil {
-		return nil, err
-	}
-	return listNames(c.host(real))
-}
-
-func (c copied) Readlink(name string) (string, error) {
-	dir, err := c.Real(path.Dir(name))
-	if err != nil {
-		return "", err
-	}
-	return os.Readlink(c.host(path.Join(dir, path.Base(name))))
-}
-
-func (c copied) Stat(name string) (fs.FileMode, error) {
-	real, err := c.Real(name)
-	if err != nil {
-		return 0, err
-	}
-	return statMode(c.host(real))
 }
 
 // resolve follows every symbolic link of name, with / as the tree's own root however often a link says "..".
