@@ -17,10 +17,12 @@ type books struct {
 	open  map[mesh.Position]*account
 	front mesh.Position // of the oldest record in the journal
 	last  mesh.Position // the highest position ever written
+	// firstRow is of the oldest row of the outbox, 0 without one, once the first transaction has looked.
+	firstRow mesh.Position
 
 	journal, kept, outbox, snapshots int64 // bytes
 	counts                           counts
-	oldestRow                        time.Duration // an age of the store at which no row was older
+	oldestRow                        time.Duration // age of the store when the oldest row was written
 }
 
 // counts says how many records there are, so that one that vanished with its page is missed.
@@ -57,6 +59,8 @@ type account struct {
 	aside     int    // records in the bucket of those that were moved out of the journal
 	swept     mesh.Position
 	gap       *Gap // the newest unpublished one
+	rows      int  // in the outbox
+	moved     bool // rows changed in this transaction
 }
 
 // kept is a snapshot in the file.

@@ -20,10 +20,12 @@ type change struct {
 	wall    int64         // Unix nanoseconds
 	before  mesh.Position // the highest position before this transaction
 	dirty   []*account
+	moved   []*account // rows of these came or went
 	totals  bool
 	budget  int      // records that pruning may touch
 	remove  []string // files to delete once the transaction stands
-	buckets [8]*bolt.Bucket
+	buckets [6]*bolt.Bucket
+	outbox  *bolt.Cursor
 	key     [16]byte
 	steps   int
 }
@@ -102,6 +104,10 @@ func (s *Store) account(c *change, batch []work, took time.Duration) {
 	s.stats.Steps += uint64(c.steps)
 	s.stats.CommitTime += took
 	s.stats.Slowest = max(s.stats.Slowest, took)
+	for _, a := range c.moved {
+		a.moved = false
+		s.noteWaiting(a)
+	}
 	s.usage()
 }
 

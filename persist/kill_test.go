@@ -201,7 +201,8 @@ func checkRows(t *testing.T, s *Store, id mesh.DaemonID, count uint64) {
 // killOnce lets a child write until it has acknowledged some groups, kills it, and returns what it said last.
 func killOnce(t *testing.T, dir string, seed uint64, groups int) (acked, tried [3]uint64) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "child-writer", dir, fmt.Sprint(seed))
+	command := self("child-writer", dir, fmt.Sprint(seed))
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

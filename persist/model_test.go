@@ -268,6 +268,13 @@ func (m *model) Check(t *rapid.T) {
 	for _, row := range rows {
 		got[row.Cursor] = string(row.Payload)
 	}
+	waiting := 0
+	for _, id := range modelIDs {
+		waiting += m.s.Waiting(id)
+	}
+	if waiting != len(m.rows) {
+		t.Fatalf("%d rows wait, want %d", waiting, len(m.rows))
+	}
 	if diff := cmp.Diff(m.rows, got); diff != "" {
 		t.Fatalf("outbox:\n%s", diff)
 	}

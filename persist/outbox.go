@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func (s *Store) Next(after Cursor, limit int) ([]Row, error) {
 }
 
 func readRow(tx *bolt.Tx, at Cursor, key, value []byte) (Row, error) {
-	_, written, err := parseRow(key, value)
+	state, err := parseRow(key, value)
 	if err != nil {
 		return Row{}, err
 	}
@@ -95,7 +96,7 @@ func readRow(tx *bolt.Tx, at Cursor, key, value []byte) (Row, error) {
 	}
 	return Row{
 		Cursor: at, Daemon: o.Daemon, Epoch: o.Epoch, Incarnation: o.Incarnation, Link: o.Link, Payload: o.Payload,
-		Send: o.Sends[at.Index], Written: written,
+		Send: o.Sends[at.Index], Written: state.wall,
 	}, nil
 }
 
@@ -120,6 +121,13 @@ func findOut(tx *bolt.Tx, p mesh.Position) (mesh.Out, error) {
 	return mesh.ParseOut(r.body)
 }
 
+// Waiting is how many rows of a daemon are in the outbox.
+func (s *Store) Waiting(id mesh.DaemonID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waiting[id]
+}
+
 // Done says that the broker has rows. They are deleted with the next transaction, within a second at the latest.
 func (s *Store) Done(rows ...Cursor) {
 	if len(rows) == 0 {
@@ -139,18 +147,29 @@ func (c *change) row(at Cursor, a *account, sequence uint64, size int64) error {
 	start := c.begin(record{kind: rowRecord, owner: a.owner, sequence: sequence})
 	c.arena = binary.LittleEndian.AppendUint64(c.arena, uint64(c.age))
 	c.arena = binary.LittleEndian.AppendUint64(c.arena, uint64(c.wall))
+	c.arena = binary.LittleEndian.AppendUint32(c.arena, uint32(size))
 	added, err := c.end(start, outboxBucket, rowKey(at))
 	if err != nil {
 		return err
 	}
 	b := c.books
-	if b.counts.rows == 0 {
-		b.oldestRow = c.age
-	}
-	b.counts.rows++
+	c.move(a, +1)
 	b.outbox += added + size
-	c.totals = true
 	return nil
+}
+
+// move counts a row in or out.
+func (c *change) move(a *account, rows int) {
+	c.books.counts.rows += rows
+	c.totals = true
+	if a == nil {
+		return
+	}
+	a.rows += rows
+	if !a.moved {
+		a.moved = true
+		c.moved = append(c.moved, a)
+	}
 }
 
 func (c *change) forgetRows(rows []Cursor) error {
@@ -164,28 +183,28 @@ func (c *change) forgetRows(rows []Cursor) error {
 
 // forgetRow takes a row out, and its output too when nobody needs it any more and the journal has passed it.
 func (c *change) forgetRow(at Cursor) error {
-	b, outbox, key := c.books, c.bucket(outboxBucket), rowKey(at)
-	value := outbox.Get(key)
-	if value == nil {
+	b, rows, sought := c.books, c.rows(), rowKey(at)
+	key, value := rows.Seek(sought)
+	if !bytes.Equal(key, sought) {
 		return nil
 	}
 	size := entry(key, value)
-	if err := outbox.Delete(key); err != nil {
+	if row, err := parseRow(key, value); err == nil {
+		size += row.out
+	}
+	if len(value) >= headerSize {
+		c.move(b.owners[peekRecord(value).owner], -1)
+	}
+	if err := rows.Delete(); err != nil {
 		return fmt.Errorf("delete row: %w", err)
 	}
-	b.counts.rows--
-	c.totals = true
-	c.budget++
-	bucket := journalBucket
-	if at.Position < b.front {
-		bucket = outsBucket
-	}
-	out := c.bucket(bucket).Get(c.at(at.Position))
-	if out != nil {
-		size += entry(c.key[:8], out)
-	}
 	b.outbox -= size
-	if bucket == journalBucket || out == nil || c.waiting(at.Position) {
+	c.budget++
+	if at.Position >= b.front || c.waiting(at.Position) {
+		return nil
+	}
+	out := c.bucket(outsBucket).Get(c.at(at.Position))
+	if out == nil {
 		return nil
 	}
 	if b.wanted(b.named[at.Position]) {
@@ -196,9 +215,17 @@ func (c *change) forgetRow(at Cursor) error {
 	return c.bucket(outsBucket).Delete(c.at(at.Position))
 }
 
+// rows is a cursor over the outbox that may be moved at will.
+func (c *change) rows() *bolt.Cursor {
+	if c.outbox == nil {
+		c.outbox = c.bucket(outboxBucket).Cursor()
+	}
+	return c.outbox
+}
+
 // waiting reports whether any row of an output is left.
 func (c *change) waiting(p mesh.Position) bool {
-	key, _ := c.bucket(outboxBucket).Cursor().Seek(c.at(p))
+	key, _ := c.rows().Seek(c.at(p))
 	return key != nil && keyPosition(key) == p
 }
 
@@ -206,24 +233,19 @@ func (c *change) waiting(p mesh.Position) bool {
 func (c *change) trimOutbox() error {
 	b, limits := c.books, c.opts.Limits
 	for range max(256, c.budget) {
-		full := b.counts.rows > limits.OutboxRows || b.outbox > limits.Outbox
-		if !full && (b.counts.rows == 0 || c.age-b.oldestRow <= limits.OutboxAge) {
+		key, value := c.rows().First()
+		if b.firstRow = keyPosition(key); key == nil {
 			return nil
 		}
-		key, value := c.bucket(outboxBucket).Cursor().First()
-		if key == nil {
-			return nil
+		b.oldestRow = c.age
+		if row, err := parseRow(key, value); err == nil {
+			b.oldestRow = row.age
 		}
 		reason := reasonFull
-		if !full {
-			b.oldestRow = c.age
-			if age, _, err := parseRow(key, value); err == nil {
-				b.oldestRow = age
-			}
-			if c.age-b.oldestRow <= limits.OutboxAge {
-				return nil
-			}
+		if c.age-b.oldestRow > limits.OutboxAge {
 			reason = reasonAge
+		} else if b.counts.rows <= limits.OutboxRows && b.outbox <= limits.Outbox {
+			return nil
 		}
 		if err := c.giveUp(keyCursor(key), key, value, reason); err != nil {
 			return err
@@ -232,19 +254,28 @@ func (c *change) trimOutbox() error {
 	return nil
 }
 
-// A row's body: age of the store when it was written, and the wall clock, both in nanoseconds.
-const rowBody = 16
+// A row's body: age of the store when it was written, and the wall clock, both in nanoseconds; size of the output.
+const rowBody = 8 + 8 + 4
 
-func parseRow(key, value []byte) (age time.Duration, wall time.Time, err error) {
+type rowState struct {
+	age  time.Duration
+	wall time.Time
+	out  int64 // what the output takes in a page
+}
+
+func parseRow(key, value []byte) (rowState, error) {
 	r, err := parseRecord(value, outboxBucket, key)
 	if err != nil {
-		return 0, time.Time{}, err
+		return rowState{}, err
 	}
 	if r.kind != rowRecord || len(r.body) != rowBody || len(key) != 10 {
-		return 0, time.Time{}, fmt.Errorf("row %x: %w", key, errDamaged)
+		return rowState{}, fmt.Errorf("row %x: %w", key, errDamaged)
 	}
-	age = time.Duration(binary.LittleEndian.Uint64(r.body))
-	return age, time.Unix(0, int64(binary.LittleEndian.Uint64(r.body[8:]))), nil
+	return rowState{
+		age:  time.Duration(binary.LittleEndian.Uint64(r.body)),
+		wall: time.Unix(0, int64(binary.LittleEndian.Uint64(r.body[8:]))),
+		out:  int64(binary.LittleEndian.Uint32(r.body[16:])),
+	}, nil
 }
 
 func (c *change) giveUp(at Cursor, key, value []byte, reason string) error {

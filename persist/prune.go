@@ -61,7 +61,8 @@ func (c *change) keeps(p mesh.Position, value []byte) bool {
 	}
 	r := peekRecord(value)
 	if r.kind == outRecord {
-		return c.waiting(p) || c.books.wanted(c.books.named[p])
+		waits := c.books.firstRow != 0 && p >= c.books.firstRow && c.waiting(p)
+		return waits || c.books.wanted(c.books.named[p])
 	}
 	a := c.books.owners[r.owner]
 	return a != nil && c.books.needed(a, p)
@@ -211,7 +212,7 @@ func (c *change) dropAside(key []byte, p mesh.Position) error {
 // buryForgotten drops the heads of forgotten daemons that the journal has passed.
 func (c *change) buryForgotten() error {
 	for id, a := range c.books.daemons {
-		if !a.forgotten || a.floor >= c.books.front || a.aside > 0 || a.gap != nil {
+		if !a.forgotten || a.floor >= c.books.front || a.aside > 0 || a.gap != nil || a.rows > 0 {
 			continue
 		}
 		if err := c.bucket(headsBucket).Delete([]byte(id)); err != nil {

@@ -68,8 +68,13 @@ func (s *Store) readBooks() error {
 	if err != nil {
 		return err
 	}
-	s.books, s.aged, s.opened = sc.b, sc.totals.age, time.Now()
+	s.books = sc.b
 	s.mu.Lock()
+	s.aged, s.opened = sc.totals.age, time.Now()
+	s.waiting = make(map[mesh.DaemonID]int)
+	for _, a := range sc.b.daemons {
+		s.noteWaiting(a)
+	}
 	s.usage()
 	s.mu.Unlock()
 	if err := s.tidyBeside(sc.bad); err != nil {
@@ -243,7 +248,7 @@ func (sc *scan) outbox() {
 	b := sc.b
 	rows := sc.tx.Bucket([]byte(outboxBucket)).Cursor()
 	for key, value := rows.First(); key != nil; key, value = rows.Next() {
-		age, _, err := parseRow(key, value)
+		row, err := parseRow(key, value)
 		if err == nil {
 			_, err = readRow(sc.tx, keyCursor(key), key, value)
 		}
@@ -253,20 +258,14 @@ func (sc *scan) outbox() {
 			continue
 		}
 		if b.counts.rows == 0 {
-			b.oldestRow = age
+			b.oldestRow = row.age
 		}
 		b.counts.rows++
-		b.outbox += entry(key, value) + sc.outSize(keyCursor(key).Position)
-	}
-}
-
-func (sc *scan) outSize(p mesh.Position) int64 {
-	for _, bucket := range []string{journalBucket, outsBucket} {
-		if value := sc.tx.Bucket([]byte(bucket)).Get(positionKey(p)); value != nil {
-			return int64(16 + 8 + len(value))
+		if a := b.owners[peekRecord(value).owner]; a != nil {
+			a.rows++
 		}
+		b.outbox += entry(key, value) + row.out
 	}
-	return 0
 }
 
 // count is how many damaged records of a bucket were found.

@@ -1,6 +1,7 @@
 package persist
 
 import (
+	"os"
 	"time"
 
 	"github.com/edge-agent/edge-agent/mesh"
@@ -23,19 +24,26 @@ type Stats struct {
 	Outbox, OutboxLimit       int64
 	Snapshots, SnapshotsLimit int64
 	Rows, Poison              int
-	File                      int64
+	OldestRow                 time.Duration // how long the oldest row has waited while the store ran
+	File                      int64         // bytes
 }
 
 // Stats may be called from anywhere.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	stats := s.stats
+	if stats.Rows > 0 {
+		stats.OldestRow = s.age() - s.oldestRow
+	}
 	s.mu.Unlock()
 	s.file.RLock()
 	defer s.file.RUnlock()
 	if s.db != nil {
 		tx := s.db.Stats().TxStats
 		stats.Written += uint64(tx.GetPageAlloc()) + stats.Commits*uint64(s.db.Info().PageSize)
+	}
+	if info, err := os.Stat(s.path()); err == nil {
+		stats.File = info.Size()
 	}
 	return stats
 }
@@ -54,4 +62,14 @@ func (s *Store) usage() {
 	s.stats.Outbox, s.stats.OutboxLimit = b.outbox, limits.Outbox
 	s.stats.Snapshots, s.stats.SnapshotsLimit = b.snapshots, limits.Snapshots
 	s.stats.Rows, s.stats.Poison = b.counts.rows, b.counts.poison
+	s.oldestRow = b.oldestRow
+}
+
+// noteWaiting lets readers know how many rows of a daemon wait; s.mu is held.
+func (s *Store) noteWaiting(a *account) {
+	if a.rows == 0 {
+		delete(s.waiting, a.id)
+		return
+	}
+	s.waiting[a.id] = a.rows
 }

@@ -36,6 +36,10 @@ type Store struct {
 	alarms  []Alarm
 	stats   Stats
 	oldest  []mesh.DaemonID
+	waiting map[mesh.DaemonID]int // rows in the outbox
+	// How long the store had run when the file was read, when that was, and when the oldest row was written.
+	aged, oldestRow time.Duration
+	opened          time.Time
 
 	// The committer alone touches these.
 	books  *books
@@ -43,8 +47,6 @@ type Store struct {
 	arena  []byte
 	spare  []work
 	faults int
-	aged   time.Duration // age when the file was read
-	opened time.Time
 	clean  bool // nothing was written since the file was found or left clean
 }
 

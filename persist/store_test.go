@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/edge-agent/edge-agent/mesh"
@@ -18,6 +19,12 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "child-check":
 			os.Exit(CheckMain(os.Args[2:]))
+		case "child-cost":
+			if err := runCostChild(os.Args[2]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		case "child-writer":
 			seed, _ := strconv.ParseUint(os.Args[3], 10, 64)
 			fmt.Fprintln(os.Stderr, runKillChild(os.Args[2], seed, os.Stdout))
@@ -35,7 +42,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func checkCommand() []string { return []string{os.Args[0], "child-check"} }
+// self is this test binary as a command, behind the emulator it may run under.
+func self(args ...string) []string {
+	return append(append(strings.Fields(os.Getenv("CI_EMULATOR")), os.Args[0]), args...)
+}
+
+func checkCommand() []string { return self("child-check") }
 
 // start opens a store and runs it; stop ends and closes it.
 func start(t testing.TB, dir string, o Options) (s *Store, stop func()) {
@@ -168,6 +180,9 @@ func TestStepsComeBackInOrderAfterReopen(t *testing.T) {
 	rows, err := s.Next(Cursor{}, 100)
 	if err != nil || len(rows) != 10 || string(rows[3].Payload) != "out3" || rows[3].Send.Topic != "o/a/out" {
 		t.Errorf("outbox %+v, %v", rows, err)
+	}
+	if n, stats := s.Waiting("a"), s.Stats(); n != 10 || s.Waiting("b") != 0 || stats.Rows != 10 || stats.OldestRow <= 0 {
+		t.Errorf("%d rows of a wait, stats %+v", n, stats)
 	}
 	if alarms := s.Alarms(); len(alarms) > 0 {
 		t.Errorf("alarms %v", alarms)

@@ -12,23 +12,7 @@ type vault struct{ *persist.Store }
 
 func (v vault) Outbox() agent.OutboxState {
 	s := v.Stats()
-	return agent.OutboxState{Rows: uint64(s.Rows), Bytes: uint64(s.Outbox), AgeMS: 0}
-}
-
-func (v vault) Waiting(id mesh.DaemonID) (n int) {
-	var after persist.Cursor
-	for {
-		rows, err := v.Next(after, 1000)
-		if err != nil || len(rows) == 0 {
-			return n
-		}
-		for _, r := range rows {
-			if r.Daemon == id {
-				n++
-			}
-		}
-		after = rows[len(rows)-1].Cursor
-	}
+	return agent.OutboxState{Rows: uint64(s.Rows), Bytes: uint64(s.Outbox), AgeMS: uint64(s.OldestRow.Milliseconds())}
 }
 
 func (v vault) Gaps() ([]agent.Gap, error) {
