@@ -52,16 +52,14 @@ func checkLevels(what, topic string) error {
 	return nil
 }
 
-// Matches reports whether a filter lets a topic in.
-func Matches(filter, topic string) bool {
-	if strings.HasPrefix(topic, "$") && !strings.HasPrefix(filter, "$") {
-		return false
-	}
-	return Covers(filter, topic)
-}
+// Matches reports whether a filter lets a topic in. A wildcard in the first level lets no topic in that begins with $.
+func Matches(filter, topic string) bool { return Covers(filter, topic) }
 
 // Covers reports whether every topic that the second filter lets in is let in by the first.
 func Covers(filter, other string) bool {
+	if beginsWild(filter) && strings.HasPrefix(other, "$") {
+		return false
+	}
 	if other == "#" {
 		other = "+/#" // lets the same in: a topic has at least one level
 	}
@@ -86,6 +84,9 @@ func Covers(filter, other string) bool {
 
 // Overlap reports whether some topic is let in by both filters.
 func Overlap(filter, other string) bool {
+	if beginsWild(filter) && strings.HasPrefix(other, "$") || beginsWild(other) && strings.HasPrefix(filter, "$") {
+		return false
+	}
 	for {
 		level, rest, more := strings.Cut(filter, "/")
 		otherLevel, otherRest, otherMore := strings.Cut(other, "/")
@@ -103,4 +104,8 @@ func Overlap(filter, other string) bool {
 		}
 		filter, other = rest, otherRest
 	}
+}
+
+func beginsWild(filter string) bool {
+	return strings.HasPrefix(filter, "+") || strings.HasPrefix(filter, "#")
 }
