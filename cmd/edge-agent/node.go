@@ -57,7 +57,7 @@ type node struct {
 }
 
 // openNode takes hold of the state directory and puts the parts together; nothing runs yet but the store's committer.
-func openNode(ctx context.Context, s settings, log *slog.Logger) (n *node, err error) {
+func openNode(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logger) (n *node, err error) {
 	n = &node{settings: s, log: log, dir: s.StateDir}
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return nil, fail(exitConfig, fmt.Errorf("making the state directory: %w", err), "choose another with --state-dir")
@@ -90,7 +90,7 @@ func openNode(ctx context.Context, s settings, log *slog.Logger) (n *node, err e
 	}
 	connection := &bus{}
 	n.agent, err = agent.New(agent.Options{
-		Identity: n.id, Fleet: s.Fleet, Version: currentBuild().Version, Kinds: kinds(), Declared: s.Daemons,
+		Identity: n.id, Fleet: s.Fleet, Version: currentBuild().Version, Kinds: kinds, Declared: s.Daemons,
 		Store: &journal{vault{n.store}, n.wake}, Bus: connection, Decode: decoder, Machine: n.machine.current(),
 		Gauges: n.machine.gauges, Metrics: n.metrics, Careful: careful, Boot: boot, Reexec: n.reexec,
 		Export: n.export, Log: log,

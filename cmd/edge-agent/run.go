@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/edge-agent/edge-agent/mesh"
 )
 
 // socketName is the local door in the state directory.
@@ -29,12 +31,12 @@ func (c *runCommand) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, s, newLogger(con.Err, s.Log), nil)
+	return serve(ctx, s, kinds(), newLogger(con.Err, s.Log), nil)
 }
 
 // serve runs an agent until the context ends; started is called once it takes orders.
-func serve(ctx context.Context, s settings, log *slog.Logger, started func(*node)) (err error) {
-	n, err := openNode(ctx, s, log)
+func serve(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logger, started func(*node)) (err error) {
+	n, err := openNode(ctx, s, kinds, log)
 	if err != nil {
 		return err
 	}

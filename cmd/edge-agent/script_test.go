@@ -13,7 +13,7 @@ import (
 
 // TestMain lets the test binary play edge-agent: scripts start it as a process of its own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"edge-agent": main})
+	testscript.Main(m, map[string]func(){"edge-agent": main, "edge-agent-puppets": puppetsMain})
 }
 
 // TestScripts runs testdata/script/*.txtar. Beside the usual words a script can say
