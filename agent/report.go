@@ -25,17 +25,19 @@ func (k *keeper) report(d *daemon) {
 func (k *keeper) reportOf(d *daemon) *order.Report {
 	r := &order.Report{
 		Term: d.held.Term, Generation: d.held.Generation, Epoch: d.held.Epoch, State: d.phase, Wanted: d.want.State,
-		Kind: d.want.Spec.Kind, Name: d.name, Error: d.reason, Unmet: order.NeedsOf(d.unmet), Body: d.held.Body,
+		Kind: d.want.Spec.Kind, Name: d.name, Error: d.reason, Body: d.held.Body,
 		Durability: d.spec.Durability, Inputs: d.inputs, Time: k.wall(),
 	}
+	unmet := d.unmet
 	if x := d.refusal; x.reason != "" {
 		r.Refused, r.Asked, r.Seen, r.Error, r.Mistakes = x.reason, x.gen, x.seen, x.text, x.mistakes
-		if len(x.unmet) > 0 {
-			r.Unmet = order.NeedsOf(x.unmet)
-		}
+		unmet = append(x.unmet, unmet...)
 		if d.held.Generation == 0 {
 			r.Term, r.Generation = x.term, x.gen
 		}
+	}
+	if len(unmet) > 0 {
+		r.Unmet = order.NeedsOf(unmet)
 	}
 	if d.stats.read {
 		r.Head = order.HeadOf(d.stats.Head)

@@ -44,7 +44,7 @@ func (v *vitals) sample(
 		v.slow++
 		v.skip = slowPause
 	}
-	health = !v.sampled || h.Level != v.health.Level
+	health = h.Level != v.health.Level
 	if health {
 		v.since = now
 	}

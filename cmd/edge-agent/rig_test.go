@@ -78,15 +78,7 @@ func embeddedBroker(t *testing.T) string {
 func (r *rig) start() *rig {
 	r.t.Helper()
 	r.launch()
-	r.until("the agent to be ready", func() bool {
-		select {
-		case err := <-r.ended:
-			r.t.Fatalf("the agent ended: %v\n%s", err, tail(r.log.String(), 4000))
-		default:
-		}
-		var s struct{ State order.Life }
-		return r.get("/state", &s) == nil && s.State == order.Ready
-	})
+	r.ready()
 	return r
 }
 
@@ -97,7 +89,6 @@ func (r *rig) launch() {
 	r.process = exec.Command(r.program, args...)
 	r.process.Stderr, r.process.Stdout = r.log, r.log
 	r.process.Env = append(os.Environ(), "EDGE_AGENT_CONFIG=")
-	r.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.process.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -175,6 +166,9 @@ func (r *rig) running(id mesh.DaemonID, generation int, spec string) order.Repor
 	r.t.Helper()
 	r.assign(id, fmt.Sprintf(`{"v":1,"term":0,"generation":%d,"state":"run","spec":%s}`, generation, spec))
 	return r.report(id, "running", func(p order.Report) bool {
+		if p.Refused != "" || p.State == order.Failed {
+			r.t.Fatalf("the order for %s is %s: %s %s", id, p.State, p.Refused, p.Error)
+		}
 		return p.State == order.Running && p.Generation == uint64(generation)
 	})
 }
@@ -296,4 +290,53 @@ func tail(text string, n int) string {
 		return "…" + text[len(text)-n:]
 	}
 	return text
+}
+
+// ready waits until the agent takes orders.
+func (r *rig) ready() {
+	r.t.Helper()
+	r.until("the agent to be ready", func() bool {
+		select {
+		case err := <-r.ended:
+			r.t.Fatalf("the agent ended: %v\n%s", err, tail(r.log.String(), 4000))
+		default:
+		}
+		var s struct{ State order.Life }
+		return r.get("/state", &s) == nil && s.State == order.Ready
+	})
+}
+
+func serveBroker(t *testing.T, at string) {
+	t.Helper()
+	b, err := mqtt.OpenBroker(mqtt.BrokerOptions{Listen: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func awaitPort(t *testing.T, at string) {
+	t.Helper()
+	await(t, "the broker at "+at, func() bool {
+		c, err := net.Dial("tcp", at)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
 }
