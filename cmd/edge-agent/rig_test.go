@@ -24,9 +24,6 @@ import (
 	"github.com/edge-agent/edge-agent/order"
 )
 
-// patience bounds every wait of these tests: they wait for events, and a slow machine may take its time.
-const patience = 90 * time.Second
-
 // rig is an agent in a process of its own, its broker, and somebody who talks to it over MQTT alone.
 type rig struct {
 	t       *testing.T
