@@ -39,7 +39,7 @@ func (a *answers) subject() Subject {
 func (a *answers) run(after time.Duration, tags ...string) string {
 	a.t.Helper()
 	a.now, a.tags = a.now.Add(after), tags
-	r, err := Run(a.t.Context(), Options{Tree: machine{}.tree(), Subjects: []Subject{a.subject()},
+	r, err := Run(a.t.Context(), Options{Timeout: patience, Tree: machine{}.tree(), Subjects: []Subject{a.subject()},
 		Now: func() time.Time { return a.now }})
 	if err != nil {
 		a.t.Fatal(err)
@@ -117,7 +117,7 @@ func TestAgeIsThatOfTheLastMeasurement(t *testing.T) {
 }
 
 func TestWhatIsKnownSurvivesARestart(t *testing.T) {
-	r, err := Run(t.Context(), Options{Tree: clusters().tree(), Subjects: []Subject{cpuSubject()}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: clusters().tree(), Subjects: []Subject{cpuSubject()}})
 	if err != nil {
 		t.Fatal(err)
 	}

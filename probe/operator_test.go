@@ -10,7 +10,7 @@ import (
 
 func declaredBy(t *testing.T, o Operator, m machine) Result {
 	t.Helper()
-	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{}, Operator: o})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{}, Operator: o})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,16 @@ func Vocabulary() []Word {
 	return words
 }
 
+// Lookup finds the word for a key, and the subject that says it.
+func Lookup(key string) (subject string, w Word, ok bool) {
+	for _, s := range Subjects() {
+		if w, ok := find(s.Words, key); ok {
+			return s.Name, w, true
+		}
+	}
+	return "", Word{}, false
+}
+
 // find is the word for a key, if the vocabulary has it.
 func find(words []Word, key string) (Word, bool) {
 	for _, w := range words {

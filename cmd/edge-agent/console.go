@@ -22,8 +22,10 @@ func systemStreams() streams { return streams{in: os.Stdin, out: os.Stdout, err:
 type format string
 
 const (
-	formatTable format = "table"
-	formatJSON  format = "json"
+	formatTable      format = "table"
+	formatJSON       format = "json"
+	formatNFD        format = "nfd"        // of probe alone
+	formatPrometheus format = "prometheus" // of probe alone
 )
 
 // console is where a command reads and prints: results to Out, everything else to Err. One goroutine at a time uses it.

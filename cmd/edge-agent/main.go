@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,8 +20,9 @@ import (
 
 // commandLine is everything a person can type. A new command is one more line here.
 type commandLine struct {
-	Output format `short:"o" enum:"table,json" default:"table" help:"How to print results: ${enum}."`
+	Output format `short:"o" enum:"table,json,nfd,prometheus" default:"table" help:"How to print: table or json; probe has nfd and prometheus too."`
 
+	Probe   probeCommand   `cmd:"" help:"Show what this machine is, and how that is known."`
 	Run     runCommand     `cmd:"" help:"Run the agent on this machine."`
 	Assign  assignCommand  `cmd:"" help:"Give a node one order about a daemon, and wait for its report."`
 	Fleet   fleetCommand   `cmd:"" help:"Show the nodes of a fleet and what they do."`
@@ -60,6 +62,10 @@ func run(args []string, s streams) exitCode {
 	con.format = line.Output
 	if err != nil {
 		return con.Fail(usageFailure(err))
+	}
+	if (line.Output == formatNFD || line.Output == formatPrometheus) && command.Command() != "probe" {
+		con.format = formatTable
+		return con.Fail(fail(exitUsage, fmt.Errorf("only probe prints %s", line.Output), "take --output table or json"))
 	}
 	err = command.Run()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
