@@ -11,8 +11,9 @@ const (
 	softBudget = 1e6 // ns
 )
 
-// stage turns up to n inputs of a lane into calls.
-func (r *runner) stage(lane *Lane, n uint32) {
+// stage turns up to n inputs of a lane into calls and returns how many it took. They are all direct or none of them is,
+// so that what is noted now and what is noted later stay in order.
+func (r *runner) stage(lane *Lane, n uint32) uint32 {
 	l := r.loop
 	l.tick()
 	r.next, r.count = 0, 0
@@ -20,7 +21,11 @@ func (r *runner) stage(lane *Lane, n uint32) {
 	for ; i < n && r.count < batch; i++ {
 		in := lane.at(i)
 		targets := l.targets(in)
-		if !r.plain(in, targets) {
+		plain := r.plain(in, targets)
+		if r.count > 0 && plain != r.calls[0].direct {
+			break
+		}
+		if !plain {
 			r.inputs[i] = *in
 			r.calls[r.count] = call{input: &r.inputs[i]}
 			r.count++
@@ -35,6 +40,7 @@ func (r *runner) stage(lane *Lane, n uint32) {
 		}
 	}
 	lane.take(i)
+	return i
 }
 
 // plain says that an input can go straight to each of its daemons.
@@ -60,14 +66,14 @@ func (r *runner) direct(t *target, in *Input) {
 	r.count++
 	c.port, c.topic, c.payload = p, in.Topic, in.Payload
 	c.link = mesh.Link{Origin: p.origin, Sequence: *p.accepted}
-	c.self, c.chunk, c.at, c.input, c.direct = nil, nil, 0, nil, true
+	c.self, c.chunk, c.at, c.input = nil, nil, 0, nil
 	l := r.loop
 	p.to.expect(c, l.now)
 }
 
 // expect notes a direct call before it is made, and gives it what it takes to make it.
 func (d *daemon) expect(c *call, now int64) {
-	c.impl, c.time = d.impl, now+d.shift
+	c.impl, c.time, c.direct, c.noted = d.impl, now+d.shift, true, true
 	d.ledger.observer.Observe(c.link.Origin)
 	d.tally.Events++
 }
@@ -86,7 +92,7 @@ func (r *runner) stageLocal() int {
 			continue
 		}
 		r.count++
-		if c.direct = p.direct; !c.direct {
+		if !p.direct {
 			continue
 		}
 		if !p.newer(c.self.epoch, c.self.incarnation, c.link.Sequence) {

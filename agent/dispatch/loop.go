@@ -126,8 +126,8 @@ func (l *loop) pass(r *runner) bool {
 		if l.local.len() > localHigh {
 			break
 		}
-		if n := min(lane.ready(), laneTurn); n > 0 {
-			r.stage(lane, n)
+		for n := min(lane.ready(), laneTurn); n > 0; {
+			n -= r.stage(lane, n)
 			r.drain()
 			l.drainLocal(r)
 			if l.group != nil && l.group.full() {

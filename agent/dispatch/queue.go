@@ -16,8 +16,8 @@ type call struct {
 	// impl and time are set for direct calls.
 	impl mesh.Daemon
 	time int64
-	// direct says that the port was ready when the call was staged.
-	direct bool
+	// direct says that the port is ready, noted that the call was when it was staged.
+	direct, noted bool
 }
 
 // pending is the call with room for all that can happen to it.

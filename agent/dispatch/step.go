@@ -127,18 +127,27 @@ func (l *loop) acceptCall(r *runner, c *call) {
 		l.arena.release(p.chunk)
 		return
 	}
+	if c.noted {
+		l.take(r, p.port.to, p)
+		return
+	}
 	l.deliver(r, p.port.to, p)
 }
 
-// deliver has an event processed, or puts it into the inbox. It copies what it keeps.
+// deliver takes an event to its daemon, unless the daemon has seen it. It copies what it keeps.
 func (l *loop) deliver(r *runner, d *daemon, p *pending) {
 	if d.phase == Failed {
 		l.stats.Withheld++ // its hold on the ticket is never given back
+		l.arena.release(p.chunk)
 		return
 	}
-	if l.repeated(d, p) {
-		return
+	if !l.repeated(d, p) {
+		l.take(r, d, p)
 	}
+}
+
+// take has an event processed, or puts it into the inbox.
+func (l *loop) take(r *runner, d *daemon, p *pending) {
 	if d.inbox.len() == 0 && d.ready() && (!d.durable || (p.lossy || !l.wary(d)) && l.room() != nil) {
 		l.step(r, d, p)
 		return
