@@ -226,6 +226,7 @@ type rig struct {
 	failed  chan error
 	gaps    chan Gap
 	lane    *Lane
+	end     func()
 	sent    struct {
 		sync.Mutex
 		all []Publication
@@ -257,13 +258,14 @@ func newRig(t *testing.T) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	t.Cleanup(func() {
+	g.end = sync.OnceFunc(func() {
 		cancel()
 		g.journal.confirm(nil)
 		if err := receive(t, ended); err != nil {
 			t.Error("run: ", err)
 		}
 	})
+	t.Cleanup(g.end)
 	return g
 }
 

@@ -64,22 +64,19 @@ func (l *Ledger) Snapshot() mesh.Snapshot {
 		Daemon: l.daemon, Position: l.position, Head: l.chain.Head(), Observed: l.observer.Origins(),
 		Windows: l.dedup.Windows(), Time: l.time, Tasks: slices.Clone(l.tasks),
 	}
-	if len(l.accepted) > 0 {
-		s.Accepted = make(map[mesh.Origin]uint64, len(l.accepted))
-	}
-	for origin, n := range l.accepted {
-		s.Accepted[origin] = *n
-	}
-	for topic, hash := range l.values {
-		if *hash == 0 {
-			continue
-		}
-		if s.Retained == nil {
-			s.Retained = make(map[string]uint64, len(l.values))
-		}
-		s.Retained[topic] = *hash
-	}
+	s.Accepted, s.Retained = values(l.accepted), values(l.values)
 	return s
+}
+
+// values copies what is not zero.
+func values[K comparable](from map[K]*uint64) map[K]uint64 {
+	to := make(map[K]uint64, len(from))
+	for k, v := range from {
+		if *v != 0 {
+			to[k] = *v
+		}
+	}
+	return to
 }
 
 // Replay advances the ledger and the daemon by a journalled step, whose outputs are not sent again. The step's head
