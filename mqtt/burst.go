@@ -95,16 +95,12 @@ func (b *burst) write() {
 	for range b.kick {
 		b.mu.Lock()
 		out, closing := b.buf, b.closing
-		if b.failed == nil && !closing {
-			// Under the lock, so that it cannot undo the shorter deadline of Close.
-			b.failed = b.Conn.SetWriteDeadline(time.Now().Add(b.timeout))
-		}
 		failed := b.failed
 		b.buf = spare[:0]
 		b.mu.Unlock()
 
 		if len(out) > 0 && failed == nil {
-			if _, err := b.Conn.Write(out); err != nil {
+			if err := b.flush(out); err != nil {
 				b.mu.Lock()
 				b.failed = err
 				b.mu.Unlock()
@@ -119,6 +115,14 @@ func (b *burst) write() {
 			return
 		}
 	}
+}
+
+func (b *burst) flush(p []byte) error {
+	if err := b.Conn.SetWriteDeadline(time.Now().Add(b.timeout)); err != nil {
+		return err
+	}
+	_, err := b.Conn.Write(p)
+	return err
 }
 
 // Read fails with the reason once the connection was dropped.
@@ -168,9 +172,10 @@ func (b *burst) Close() error {
 		return nil
 	}
 	b.closing = true
-	_ = b.Conn.SetWriteDeadline(time.Now().Add(lastWrite)) // a failure means that writing fails already
 	b.mu.Unlock()
 	signal(b.kick)
+	stuck := time.AfterFunc(lastWrite, func() { _ = b.Conn.Close() })
+	defer stuck.Stop()
 	<-b.done
 	return b.Conn.Close()
 }

@@ -19,7 +19,8 @@ func strict(t *testing.T, test func(t *testing.T, s site)) {
 	}
 	check(t, os.Chmod(dir, 0o755))
 	// What mosquitto_passwd made of the password "secret".
-	const hash = "$7$101$CBWSjGWZopQN9fXU$p5+9jlACmXUNHXGnfdOcZ2daonUjpl0utZ/rsRbQ4sAfcyRM4U6oJYCzQUxQg/eSR4n4wuMJw6+C+kt+yDMDaw=="
+	const hash = "$7$101$CBWSjGWZopQN9fXU$" +
+		"p5+9jlACmXUNHXGnfdOcZ2daonUjpl0utZ/rsRbQ4sAfcyRM4U6oJYCzQUxQg/eSR4n4wuMJw6+C+kt+yDMDaw=="
 	users := write("users", "node:"+hash+"\n")
 	rules := write("rules", strings.Join([]string{
 		"# a node and its own topics", "pattern write n/%u/#", "pattern read n/%u/#", "pattern read d/%u/#", "", "user boss",

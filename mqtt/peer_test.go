@@ -74,7 +74,8 @@ func mosquitto(t *testing.T, lines ...string) site {
 	dir := t.TempDir()
 	port := freePort(t)
 	config := append([]string{
-		fmt.Sprintf("listener %d 127.0.0.1", port), "set_tcp_nodelay true", "max_queued_messages 1000000", "max_packet_size 300000", "max_inflight_messages 1000",
+		fmt.Sprintf("listener %d 127.0.0.1", port), "set_tcp_nodelay true", "max_queued_messages 1000000",
+		"max_packet_size 300000", "max_inflight_messages 1000",
 		"user root", "persistence true", "persistence_location " + dir + "/", "autosave_interval 1",
 	}, lines...)
 	file := filepath.Join(dir, "mosquitto.conf")
@@ -97,7 +98,9 @@ func mosquitto(t *testing.T, lines ...string) site {
 	}
 	start(t)
 	t.Cleanup(func() { stop(t) })
-	return site{url: fmt.Sprintf("tcp://127.0.0.1:%d", port), ordered: true, restart: func(t *testing.T) { stop(t); start(t) }}
+	return site{
+		url: fmt.Sprintf("tcp://127.0.0.1:%d", port), ordered: true, restart: func(t *testing.T) { stop(t); start(t) },
+	}
 }
 
 func freePort(t *testing.T) int {
@@ -217,7 +220,8 @@ func (n *node) until(t *testing.T, what string, ok func() bool) {
 		case <-deadline:
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			t.Fatalf("waited in vain for %s: %d messages, %d ups, downs %v, granted %v", what, len(n.messages), n.ups, n.downs, n.granted)
+			t.Fatalf("waited in vain for %s: %d messages, %d ups, downs %v, granted %v, %+v", what, len(n.messages), n.ups,
+				n.downs, n.granted, n.Stats())
 		}
 	}
 }

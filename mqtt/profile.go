@@ -52,8 +52,8 @@ func (p Profile) Check(wanted []Subscription, sends []mesh.Send) error {
 	}
 	asked := plan(wanted)
 	if p.Filters > 0 && len(asked) > p.Filters {
-		errs = append(errs, fmt.Errorf("%d topic filters: a broker of profile %s allows %d for one client; join some with + or #",
-			len(asked), p.Name, p.Filters))
+		errs = append(errs, fmt.Errorf("%d topic filters: a broker of profile %s allows %d for one client; join some with "+
+			"+ or #", len(asked), p.Name, p.Filters))
 	}
 	if p.Copies {
 		for i, a := range asked {

@@ -232,7 +232,9 @@ func TestDocumentsReturnToABrokerThatLostThem(t *testing.T) {
 		check(t, n.Publish("doc/b", 1, true, []byte("1")))
 		check(t, n.Publish("doc/a", 1, true, []byte("2")))
 		check(t, n.Publish("doc/b", 1, true, nil))
-		await(t, "all documents", func() bool { return n.docs.empty() && n.Stats().Published >= 2 && n.Stats().Inflight == 0 })
+		await(t, "all documents", func() bool {
+			return n.docs.empty() && n.Stats().Published >= 2 && n.Stats().Inflight == 0
+		})
 		finished(t, plain(t, s, "vandal").Publish("doc/a", 1, true, []byte{}))
 		s.restart(t)
 		n.until(t, "the second connection", func() bool { return n.ups > 1 })
