@@ -54,6 +54,8 @@ var layers = map[string]struct {
 		others: []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/unix"},
 	},
 
+	"persist/bench": {ours: []string{"persist", "mesh"}, others: []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/unix"}},
+
 	// Ground: no goroutine, no input or output.
 	"order":      {ours: []string{"mesh", "capability"}},
 	"mesh":       {ours: []string{"capability"}, others: []string{"github.com/zeebo/xxh3", "golang.org/x/crypto/blake2s"}},

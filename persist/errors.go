@@ -14,6 +14,9 @@ var ErrClosed = errors.New("store is closed")
 // ErrFull is the failure of a group that would carry the journal beyond its limit.
 var ErrFull = errors.New("journal is full")
 
+// ErrDamaged is given to those who want to read a damaged file without repairing it.
+var ErrDamaged = errors.New("file is damaged")
+
 // errDamaged marks a record that is not what was written.
 var errDamaged = errors.New("record is damaged")
 

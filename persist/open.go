@@ -59,6 +59,11 @@ func (s *Store) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if !s.wasClean() && len(s.opts.Check) > 0 {
+			if text, err := s.child(ctx, "check", s.path()); err != nil {
+				return fmt.Errorf("%s: %s: %w", s.path(), text, ErrDamaged)
+			}
+		}
 		return s.open()
 	case errors.Is(err, os.ErrNotExist):
 		if err := s.create(); err != nil {

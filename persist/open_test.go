@@ -144,11 +144,36 @@ func TestReadOnlyStoreReadsAndDoesNotWrite(t *testing.T) {
 	if got := inputs(t, s, "a", 0); len(got) != 1 || got[0] != "x" {
 		t.Errorf("replayed %q", got)
 	}
+	inv, err := s.Inspect()
+	if err != nil || len(inv.Daemons) != 1 || len(inv.Problems) > 0 || inv.Rows != 1 {
+		t.Fatalf("inventory %+v, %v", inv, err)
+	}
+	if d := inv.Daemons[0]; d.Daemon != "a" || d.Steps != 1 || d.Rows != 1 || d.Head != w.chain("a").Head() {
+		t.Errorf("holding %+v", d)
+	}
 	if err := s.Put("b", "k", nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("put: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	for name, content := range readAll(t, dir) {
+		if !bytes.Equal(content, before[name]) {
+			t.Errorf("%s was changed", name)
+		}
+	}
+}
+
+func TestDamagedFileIsNotOpenedForReading(t *testing.T) {
+	dir := t.TempDir()
+	_, stop := start(t, dir, Options{})
+	stop()
+	if err := os.Truncate(filepath.Join(dir, fileName), 9000); err != nil {
+		t.Fatal(err)
+	}
+	before := readAll(t, dir)
+	if _, err := Open(dir, Options{ReadOnly: true, Check: checkCommand()}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("open: %v", err)
 	}
 	for name, content := range readAll(t, dir) {
 		if !bytes.Equal(content, before[name]) {

@@ -21,6 +21,8 @@ type scan struct {
 	totals headTotals
 	wanted map[*account]uint32 // open givens the heads speak of
 	lost   bool                // records that the totals count are missing
+	fresh  map[*account]int    // steps behind the newest snapshot
+	told   []Alarm
 }
 
 type evidence struct {
@@ -48,12 +50,13 @@ func parseTotals(r record) (headTotals, error) {
 	return t, nil
 }
 
-// readBooks builds the books from the file and moves damaged records to the quarantine.
-func (s *Store) readBooks() error {
+// scan reads the whole file.
+func (s *Store) scan() (*scan, error) {
 	sc := &scan{
 		Store: s, b: newBooks(), seen: make(map[*account]mesh.Position), wanted: make(map[*account]uint32),
+		fresh: make(map[*account]int),
 	}
-	err := s.db.View(func(tx *bolt.Tx) error {
+	return sc, s.db.View(func(tx *bolt.Tx) error {
 		sc.tx = tx
 		sc.heads()
 		sc.snapshots()
@@ -65,8 +68,21 @@ func (s *Store) readBooks() error {
 		sc.judge()
 		return nil
 	})
+}
+
+// alarm notes what is to be told once the scan is over.
+func (sc *scan) alarm(kind AlarmKind, id mesh.DaemonID, format string, args ...any) {
+	sc.told = append(sc.told, sc.newAlarm(kind, id, format, args...))
+}
+
+// readBooks builds the books from the file and moves damaged records to the quarantine.
+func (s *Store) readBooks() error {
+	sc, err := s.scan()
 	if err != nil {
 		return err
+	}
+	for _, a := range sc.told {
+		s.raise(a)
 	}
 	s.books = sc.b
 	s.mu.Lock()
@@ -227,6 +243,9 @@ func (sc *scan) step(s *mesh.Step, r record, bucket string) {
 	}
 	if s.Position > a.born {
 		sc.seen[a] = s.Position
+	}
+	if n := len(a.snapshots); s.Position > a.floor && (n == 0 || s.Position > a.snapshots[n-1].position) {
+		sc.fresh[a]++
 	}
 }
 

@@ -285,7 +285,14 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 }
 
 func (s *Store) alarm(kind AlarmKind, daemon mesh.DaemonID, format string, args ...any) {
-	a := Alarm{Time: s.opts.Clock(), Kind: kind, Daemon: daemon, Text: fmt.Sprintf(format, args...)}
+	s.raise(s.newAlarm(kind, daemon, format, args...))
+}
+
+func (s *Store) newAlarm(kind AlarmKind, daemon mesh.DaemonID, format string, args ...any) Alarm {
+	return Alarm{Time: s.opts.Clock(), Kind: kind, Daemon: daemon, Text: fmt.Sprintf(format, args...)}
+}
+
+func (s *Store) raise(a Alarm) {
 	s.mu.Lock()
 	if len(s.alarms) >= maxAlarms {
 		s.alarms = append(s.alarms[:0], s.alarms[1:]...)

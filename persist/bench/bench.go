@@ -1,5 +1,5 @@
-// Package bench measures a store beside the simplest programs that could keep the same bytes: a bare bbolt group commit,
-// and a preallocated log with one fdatasync a group.
+// Package bench measures a store beside the simplest programs that could keep the same bytes: a bare bbolt group
+// commit, and a preallocated log with one fdatasync a group.
 //
 // All sides run in turns, in the same directory, with the same number of waiters: each hands in one event and waits
 // until it is on disk. What a figure means is left to the reader; ratios travel between machines better than rates.
