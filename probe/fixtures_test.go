@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -88,8 +89,21 @@ type rooted struct {
 	tree memory
 }
 
+// opened keeps what was unpacked: several tests ask for the same machines, and none changes them.
+var opened sync.Map
+
 // unpacked gives the machines in a tar archive: every directory that holds sys or proc.
 func unpacked(t testing.TB, archive string) []rooted {
+	t.Helper()
+	if machines, ok := opened.Load(archive); ok {
+		return machines.([]rooted)
+	}
+	machines := unpack(t, archive)
+	opened.Store(archive, machines)
+	return machines
+}
+
+func unpack(t testing.TB, archive string) []rooted {
 	t.Helper()
 	data, err := uncompressed(archive)
 	if errors.Is(err, exec.ErrNotFound) {

@@ -11,7 +11,6 @@ type Gauge struct {
 	Name  string                                     // which one, unique within its kind
 	Unit  string                                     // celsius, bytes, percent …
 	Path  string                                     // where to read it again; empty where a tool said it
-	Slow  bool                                       // takes most of a second to read
 	Value float64                                    // what the tool said
 	Parse func(text string) (value float64, ok bool) // of the file's trimmed text
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // gpuCapacitySubject tells what each GPU can do. It is slow because NVIDIA's driver may take seconds to wake a card,
@@ -55,7 +54,7 @@ func gpuCapacitySubject() Subject {
 		words = append(words, w)
 	}
 	return Subject{Name: "gpu capacity", Words: words, Uevents: []string{"drm", "pci"}, Slow: true,
-		Timeout: helperTime + toolTime + time.Second, Probe: probeGPUCapacity}
+		Timeout: nvidiaTime, Probe: probeGPUCapacity}
 }
 
 // capacity is what one GPU can do; what could not be told is nil or zero.

@@ -10,11 +10,9 @@ import (
 	"time"
 )
 
-// What the helper and nvidia-smi may take. Waking a card without persistence mode takes a driver two or three seconds.
-const (
-	helperTime = 4 * time.Second
-	toolTime   = 4 * time.Second
-)
+// nvidiaTime is for the helper and nvidia-smi together. Waking a card without persistence mode takes a driver two or
+// three seconds.
+const nvidiaTime = 9 * time.Second
 
 // nvidiaCapacity fills in what NVIDIA's driver says about its GPUs, each found by its PCI address.
 func nvidiaCapacity(p *Pass, gpus []gpu, all []capacity) {
@@ -85,7 +83,7 @@ func unanswered(err error, g gpu) error {
 
 // askNVIDIA takes the first of NVML and nvidia-smi that answers. A machine with neither is no doubt about CUDA.
 func askNVIDIA(p *Pass) (NVML, Evidence, error) {
-	out, e, err := p.toolWithin(helperTime, "edge-agent-nvml")
+	out, e, err := p.toolHalf("edge-agent-nvml")
 	if err == nil {
 		var doc NVML
 		if doc, err = DecodeNVML(bytes.NewReader(out)); err == nil && doc.Error != "" {
@@ -95,7 +93,7 @@ func askNVIDIA(p *Pass) (NVML, Evidence, error) {
 			return doc, e, nil
 		}
 	}
-	out, e2, err2 := p.toolWithin(toolTime, "nvidia-smi", "-q", "-x")
+	out, e2, err2 := p.toolHalf("nvidia-smi", "-q", "-x")
 	if err2 == nil {
 		var doc NVML
 		if doc, err2 = parseSMI(bytes.NewReader(out)); err2 == nil {
@@ -112,7 +110,7 @@ func askNVIDIA(p *Pass) (NVML, Evidence, error) {
 // askCapability completes nvidia-smi's report, which leaves out the compute capability. Old drivers do not know the
 // question, and then it stays open.
 func askCapability(p *Pass, doc *NVML) {
-	out, _, err := p.toolWithin(toolTime/2, "nvidia-smi", "--query-gpu=pci.bus_id,compute_cap", "--format=csv,noheader")
+	out, _, err := p.toolHalf("nvidia-smi", "--query-gpu=pci.bus_id,compute_cap", "--format=csv,noheader")
 	if err != nil {
 		return
 	}
@@ -129,14 +127,19 @@ func askCapability(p *Pass, doc *NVML) {
 	}
 }
 
-func (p *Pass) toolWithin(d time.Duration, name string, args ...string) ([]byte, Evidence, error) {
+// toolHalf gives a program half of the time that is left, so that the next can be asked when it hangs.
+func (p *Pass) toolHalf(name string, args ...string) ([]byte, Evidence, error) {
+	d := nvidiaTime / 2
+	if deadline, ok := p.ctx.Deadline(); ok {
+		d = time.Until(deadline) / 2
+	}
 	ctx, cancel := context.WithTimeout(p.ctx, d)
 	defer cancel()
 	inner := *p
 	inner.ctx = ctx
 	e, err := inner.Tool(name, args...)
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%s gave no answer within %s", name, d)
+		err = fmt.Errorf("%s gave no answer within %s", name, d.Round(time.Millisecond))
 	}
 	return []byte(e.Raw), e, err
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Subjects []Subject     // Subjects() by default
 	Virtual  bool          // tell of virtual network interfaces too
 	Operator Operator      // what the operator says, beside the subjects
+	Gauges   func([]Gauge) // Watch calls it with every answer: values that a tool said are new each time
 	Log      *slog.Logger
 	Now      func() time.Time
 }

@@ -99,7 +99,15 @@ func probeSensors(p *Pass) error {
 
 // channel is one value of one chip: counted, and offered to be read again.
 func (s *sensors) channel(bus, chip, label string, q quantity, file string, parse func(string) (float64, bool)) {
-	e := Evidence{Path: file, Raw: chip}
+	s.count(bus, chip, q, Evidence{Path: file, Raw: chip})
+	name := keyword(chip) + "/" + keyword(label)
+	if s.names[q.name+name]++; s.names[q.name+name] > 1 {
+		name += "-" + strconv.Itoa(s.names[q.name+name])
+	}
+	s.p.Gauge(Gauge{Kind: q.name, Name: name, Unit: q.unit, Path: file, Parse: q.within(parse)})
+}
+
+func (s *sensors) count(bus, chip string, q quantity, e Evidence) {
 	t := s.counts[q.name]
 	if t == nil {
 		t = &tally{evidence: e}
@@ -107,11 +115,6 @@ func (s *sensors) channel(bus, chip, label string, q quantity, file string, pars
 	}
 	t.n++
 	s.buses[bus], s.chips[chip] = e, e
-	name := keyword(chip) + "/" + keyword(label)
-	if s.names[q.name+name]++; s.names[q.name+name] > 1 {
-		name += "-" + strconv.Itoa(s.names[q.name+name])
-	}
-	s.p.Gauge(Gauge{Kind: q.name, Name: name, Unit: q.unit, Path: file, Slow: bus == "w1", Parse: q.within(parse)})
 }
 
 // within refuses what cannot be: minus 273 degrees, more humidity than air can hold.
@@ -266,17 +269,10 @@ func (s *sensors) iioRaw(dir, channel string, q quantity) func(string) (float64,
 	}
 }
 
-// wire finds 1-wire thermometers. Each reading takes one of them most of a second, so none is taken here.
+// wire tells that there are thermometers on a 1-wire bus; wireSubject reads them.
 func (s *sensors) wire() {
-	for _, name := range s.p.Names("/sys/bus/w1/devices") {
-		family, _, ok := strings.Cut(name, "-")
-		switch family {
-		case "10", "22", "28", "3b", "42":
-			if ok {
-				file := "/sys/bus/w1/devices/" + name + "/temperature"
-				s.channel("w1", "ds18x20", name, quantities[0], file, Scaled(1e-3))
-			}
-		}
+	for _, name := range thermometers(s.p) {
+		s.count("w1", "ds18x20", quantities[0], Evidence{Path: wireDevices + "/" + name, Raw: name})
 	}
 }
 

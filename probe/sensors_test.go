@@ -24,11 +24,7 @@ func readings(t *testing.T, m machine) string {
 		if !ok || err != nil {
 			said = "could-not-tell"
 		}
-		line := g.Kind + " " + g.Name + " " + said + " " + g.Unit
-		if g.Slow {
-			line += " slow"
-		}
-		all = append(all, line)
+		all = append(all, g.Kind+" "+g.Name+" "+said+" "+g.Unit)
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -128,7 +124,6 @@ temperature coretemp/package-id-0 45 celsius
 temperature coretemp/package-id-0-2 46 celsius
 temperature coretemp/temp2 could-not-tell celsius
 temperature cpu-thermal/thermal_zone0 51.234 celsius
-temperature ds18x20/28-00000a1b2c3d 22.187 celsius slow
 temperature it87/temp1 31 celsius
 voltage ads1015/voltage0 2 volt
 voltage ads1015/voltage1-voltage3 -0.03 volt

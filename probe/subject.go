@@ -57,6 +57,7 @@ func Subjects() []Subject {
 		storageSubject(),
 		networkSubject(),
 		sensorsSubject(),
+		wireSubject(),
 		cameraSubject(),
 		busSubject(),
 		peripheralSubject(),

@@ -192,7 +192,7 @@ func (w *watch) take(a answer) {
 	w.fresh = true
 }
 
-// tell calls changed if there is news.
+// tell hands on the gauges, and calls changed if there is news.
 func (w *watch) tell(now time.Time) {
 	w.fresh = false
 	r := Result{Time: now, Facts: w.memory.known(), Metadata: map[string]string{}}
@@ -202,6 +202,9 @@ func (w *watch) tell(now time.Time) {
 			r.Gauges = append(r.Gauges, w.gauges[s.Name]...)
 			maps.Copy(r.Metadata, w.metadata[s.Name])
 		}
+	}
+	if w.o.Gauges != nil {
+		w.o.Gauges(r.Gauges)
 	}
 	if said := r.summary(); said != w.said {
 		w.said, w.told = said, now
