@@ -28,6 +28,9 @@ func (k *keeper) reportOf(d *daemon) *order.Report {
 		Kind: d.want.Spec.Kind, Name: d.name, Error: d.reason, Body: d.held.Body,
 		Durability: d.spec.Durability, Inputs: d.inputs, Time: k.wall(),
 	}
+	for _, stranger := range order.Strangers(&d.want) {
+		r.Ignored = append(r.Ignored, stranger.Path)
+	}
 	unmet := d.unmet
 	if x := d.refusal; x.reason != "" {
 		r.Refused, r.Asked, r.Seen, r.Error, r.Mistakes = x.reason, x.gen, x.seen, x.text, x.mistakes
