@@ -28,7 +28,7 @@ func asked(t *testing.T, into any, name string, args ...string) {
 // toldHere runs subjects on this machine.
 func toldHere(t *testing.T, subjects ...Subject) map[string][]string {
 	t.Helper()
-	r, err := Run(t.Context(), Options{Subjects: subjects, Virtual: true})
+	r, err := Run(t.Context(), Options{Timeout: patience, Subjects: subjects, Virtual: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,10 +56,10 @@ func probeMemory(p *Pass) error {
 	p.Count("hardware.memory_bytes", total, from)
 	p.Count("hardware.memory_mb", total>>20, from)
 	p.Count("hardware.memory_gb", nearestGiB(total), from)
-	p.Gauge(meminfoGauge("memory_available_bytes", "MemAvailable"))
+	p.Gauge(meminfoGauge("available", "MemAvailable"))
 	if swap, from, ok := meminfoLine(info, "SwapTotal"); ok && swap > 0 && swap < maxMemory {
 		p.Count("hardware.memory.swap_mb", swap>>20, from)
-		p.Gauge(meminfoGauge("swap_free_bytes", "SwapFree"))
+		p.Gauge(meminfoGauge("swap_free", "SwapFree"))
 	}
 	limit, from, err := cgroupLimit(p)
 	p.Doubt("hardware.memory.limit_mb", err)
