@@ -13,19 +13,16 @@ type Frame struct {
 	Daemon      DaemonID
 	Epoch       uint64
 	Incarnation uint32
-	// Gap marks a notice of outputs that were lost: it stands outside the chain, and its payload is one of AppendGap.
-	Gap     bool
-	Link    Link
-	Payload []byte
+	Link        Link
+	Payload     []byte
 }
 
 // A frame is: rest length u32 | "EC" | version u8 | flags u8 | epoch u64 | incarnation u32 | id length u8 | id |
-// link 32 | payload; little endian.
+// link 32 | payload; little endian, and no flag has a meaning yet.
 const (
 	frameVersion = 1
 	frameFixed   = 2 + 1 + 1 + 8 + 4 + 1 // from "EC" to the id length
 	lengthSize   = 4
-	flagGap      = 1
 
 	minFrame = frameFixed + 1 + LinkSize
 	// MaxFrame is the longest encoded frame in bytes.
@@ -37,12 +34,8 @@ var ErrCutShort = errors.New("cut short")
 
 // AppendFrame adds an encoded frame to b.
 func AppendFrame(b []byte, f *Frame) []byte {
-	var flags byte
-	if f.Gap {
-		flags = flagGap
-	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(frameFixed+len(f.Daemon)+LinkSize+len(f.Payload)))
-	b = append(b, 'E', 'C', frameVersion, flags)
+	b = append(b, 'E', 'C', frameVersion, 0)
 	b = binary.LittleEndian.AppendUint64(b, f.Epoch)
 	b = binary.LittleEndian.AppendUint32(b, f.Incarnation)
 	b = append(b, byte(len(f.Daemon)))
@@ -84,12 +77,10 @@ func parseFrame(b []byte) (Frame, error) {
 		return Frame{}, fmt.Errorf("causal frame: begins with %q: want \"EC\"", b[:2])
 	case b[2] != frameVersion:
 		return Frame{}, fmt.Errorf("causal frame: version %d: this program knows %d", b[2], frameVersion)
-	case b[3]&^flagGap != 0:
+	case b[3] != 0:
 		return Frame{}, fmt.Errorf("causal frame: unknown flags %#x", b[3])
 	}
-	f := Frame{
-		Gap: b[3]&flagGap != 0, Epoch: binary.LittleEndian.Uint64(b[4:]), Incarnation: binary.LittleEndian.Uint32(b[12:]),
-	}
+	f := Frame{Epoch: binary.LittleEndian.Uint64(b[4:]), Incarnation: binary.LittleEndian.Uint32(b[12:])}
 	name := int(b[frameFixed-1])
 	if name > len(b)-frameFixed-LinkSize {
 		return Frame{}, fmt.Errorf("causal frame: id of %d bytes does not fit", name)

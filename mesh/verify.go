@@ -9,7 +9,7 @@ import (
 // with events that the new owner did not go on from. It needs no key and no node.
 //
 // Within an incarnation the sequences of a chain are contiguous, across epochs too, and each link carries the hash of
-// the event before it. A new incarnation begins a chain of its own. What a gap notice names may be missing.
+// the event before it. A new incarnation begins a chain of its own. What Explain was told of may be missing.
 type Verifier struct {
 	fleet   string
 	chains  map[DaemonID]*checkedChain
@@ -64,11 +64,11 @@ type FindingKind string
 // The flaws, then the notes.
 const (
 	FlawParent   FindingKind = "wrong parent" // the link does not carry the hash of the event before it
-	FlawMissing  FindingKind = "missing"      // sequences that neither came nor were named by a gap notice
+	FlawMissing  FindingKind = "missing"      // sequences that neither came nor were explained
 	FlawConflict FindingKind = "conflict"     // two events under one identity
 	FlawOrigin   FindingKind = "wrong origin" // the chain of another daemon under this one's id
 	FlawFrame    FindingKind = "invalid"      // a frame that no chain can hold
-	NoteGap      FindingKind = "gap"          // missing, as a notice says
+	NoteGap      FindingKind = "gap"          // missing, and explained
 	NoteOrphaned FindingKind = "orphaned"     // events the next epoch did not go on from
 	NoteRestart  FindingKind = "new chain"    // of a new incarnation
 	NoteUnread   FindingKind = "old chain"    // a frame of an incarnation that was over
@@ -88,7 +88,13 @@ type checkedChain struct {
 	recent  queue[uint64]           // their sequences, oldest first
 	missing []Run
 	epochs  []epochStart
-	gaps    []Gap
+	gaps    []gap
+}
+
+// gap are sequences that will never come, and why.
+type gap struct {
+	Run
+	reason string
 }
 
 type checkedEvent struct {
@@ -106,18 +112,9 @@ func NewVerifier(fleet string) *Verifier {
 
 // Add takes the next frame.
 func (v *Verifier) Add(f *Frame) {
-	c := v.chains[f.Daemon]
+	c := v.chain(f.Daemon)
 	if c == nil {
-		if len(v.chains) >= maxCheckedChains {
-			v.ignored++
-			return
-		}
-		c = &checkedChain{report: ChainReport{Daemon: f.Daemon}}
-		v.chains[f.Daemon] = c
-		v.order = append(v.order, c)
-	}
-	if f.Gap {
-		c.notice(f)
+		v.ignored++
 		return
 	}
 	if v.fleet != "" && f.Link.Origin != OriginOf(v.fleet, f.Daemon) {
@@ -125,6 +122,27 @@ func (v *Verifier) Add(f *Frame) {
 		return
 	}
 	c.add(f, v.hasher.next(f.Link, f.Payload), v.hasher.next(Link{Origin: f.Link.Origin}, nil))
+}
+
+// Explain takes a record of outputs that will never come: the first sequence, the last, and why.
+func (v *Verifier) Explain(id DaemonID, from, to uint64, reason string) {
+	if from == 0 || to < from {
+		return
+	}
+	if c := v.chain(id); c != nil && len(c.gaps) < maxRememberedGaps {
+		c.gaps = append(c.gaps, gap{Run{from, to}, reason})
+	}
+}
+
+// chain is that of a daemon, nil beyond the limit.
+func (v *Verifier) chain(id DaemonID) *checkedChain {
+	c := v.chains[id]
+	if c == nil && len(v.chains) < maxCheckedChains {
+		c = &checkedChain{report: ChainReport{Daemon: id}}
+		v.chains[id] = c
+		v.order = append(v.order, c)
+	}
+	return c
 }
 
 // Ignored counts the frames of daemons beyond the limit.
@@ -140,17 +158,6 @@ func (v *Verifier) Reports() []ChainReport {
 		reports[i] = final.report
 	}
 	return reports
-}
-
-func (c *checkedChain) notice(f *Frame) {
-	gap, err := ParseGap(f.Payload)
-	if err != nil {
-		c.find(FlawFrame, f, f.Link.Sequence, f.Link.Sequence, err.Error())
-		return
-	}
-	if len(c.gaps) < maxRememberedGaps {
-		c.gaps = append(c.gaps, gap)
-	}
 }
 
 func (c *checkedChain) add(f *Frame, next, genesis uint64) {
@@ -322,7 +329,7 @@ func (c *checkedChain) fill(seq uint64) bool {
 	return false
 }
 
-// settleMissing turns what is missing into findings: gaps where a notice names it, else flaws.
+// settleMissing turns what is missing into findings: gaps where it is explained, else flaws.
 func (c *checkedChain) settleMissing() {
 	f := &Frame{Epoch: c.report.Epoch, Incarnation: c.report.Incarnation}
 	for _, run := range c.missing {
@@ -339,11 +346,11 @@ func (c *checkedChain) settleMissing() {
 func (c *checkedChain) explain(from, last uint64) (kind FindingKind, to uint64, reason string) {
 	to = last
 	for _, gap := range c.gaps {
-		if gap.From <= from && from <= gap.To {
-			return NoteGap, min(last, gap.To), gap.Reason
+		if gap.First <= from && from <= gap.Last {
+			return NoteGap, min(last, gap.Last), gap.reason
 		}
-		if from < gap.From && gap.From <= to {
-			to = gap.From - 1
+		if from < gap.First && gap.First <= to {
+			to = gap.First - 1
 		}
 	}
 	return FlawMissing, to, ""

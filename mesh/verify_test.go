@@ -27,11 +27,6 @@ func successor(chain *Chain, last Frame, epoch uint64) *Chain {
 	return ResumeChain(Head{Link: last.Link, Next: chain.hasher.next(last.Link, last.Payload), Epoch: epoch})
 }
 
-func gapNotice(from, to uint64, reason string) Frame {
-	gap := Gap{From: from, To: to, Reason: reason}
-	return Frame{Daemon: "pump", Gap: true, Payload: gap.Append(nil)}
-}
-
 func verified(frames ...Frame) ChainReport {
 	v := NewVerifier("")
 	for i := range frames {
@@ -78,23 +73,6 @@ func TestVerifier(t *testing.T) {
 		"one that comes late":       {slices.Concat(without(3, 4), all[3:4]), true, 10, 0, ""},
 		"one that is missing":       {without(3, 4), false, 9, 0, "missing 1.0 4-4"},
 		"many that are missing":     {without(2, 8), false, 4, 0, "missing 1.0 3-8"},
-		"a gap with its notice": {
-			append(without(3, 5), gapNotice(4, 5, "full")),
-			true, 8, 0, "gap 1.0 4-5",
-		},
-		"a notice that comes first": {
-			append([]Frame{gapNotice(4, 5, "full")}, without(3, 5)...),
-			true, 8, 0, "gap 1.0 4-5",
-		},
-		"a notice of a part": {
-			append(without(2, 8), gapNotice(4, 5, "")),
-			false, 4, 0, "missing 1.0 3-3, gap 1.0 4-5, missing 1.0 6-8",
-		},
-		"a notice of what came": {append(slices.Clone(all), gapNotice(4, 5, "")), true, 10, 0, ""},
-		"a notice that says nothing": {
-			append(slices.Clone(all), gapNotice(5, 4, "")),
-			false, 10, 0, "invalid 0.0 0-0",
-		},
 		"a changed payload": {
 			changed(3, func(f *Frame) { f.Payload = []byte("other") }),
 			false, 10, 0, "wrong parent 1.0 5-5",
@@ -158,6 +136,38 @@ func TestVerifier(t *testing.T) {
 		if r.Good() != c.good || r.Events != c.events || r.Repeats != c.repeats || findings(r) != c.findings {
 			t.Errorf("%s: good %t, %d events, %d repeats, %q\nwant %t, %d, %d, %q", name,
 				r.Good(), r.Events, r.Repeats, findings(r), c.good, c.events, c.repeats, c.findings)
+		}
+	}
+}
+
+func TestVerifierTakesExplainedGapsForNoFlaw(t *testing.T) {
+	all := told(NewChain(7, 1, 0), "pump", 10)
+	for name, c := range map[string]struct {
+		from, to uint64 // what is explained; 3 to 8 are missing
+		good     bool
+		findings string
+	}{
+		"the whole gap":    {3, 8, true, "gap 1.0 3-8"},
+		"more than it":     {1, 100, true, "gap 1.0 3-8"},
+		"its beginning":    {1, 4, false, "gap 1.0 3-4, missing 1.0 5-8"},
+		"its end":          {7, 8, false, "missing 1.0 3-6, gap 1.0 7-8"},
+		"its middle":       {4, 5, false, "missing 1.0 3-3, gap 1.0 4-5, missing 1.0 6-8"},
+		"another place":    {9, 9, false, "missing 1.0 3-8"},
+		"backwards":        {8, 3, false, "missing 1.0 3-8"},
+		"nothing":          {0, 0, false, "missing 1.0 3-8"},
+		"up to the utmost": {8, 1<<64 - 1, false, "missing 1.0 3-7, gap 1.0 8-8"},
+	} {
+		before, after := NewVerifier(""), NewVerifier("")
+		before.Explain("pump", c.from, c.to, "full")
+		for _, f := range slices.Concat(all[:2], all[8:]) {
+			before.Add(&f)
+			after.Add(&f)
+		}
+		after.Explain("pump", c.from, c.to, "full")
+		for _, v := range []*Verifier{before, after} {
+			if r := v.Reports()[0]; r.Good() != c.good || findings(r) != c.findings {
+				t.Errorf("%s: good %t, %q; want %t, %q", name, r.Good(), findings(r), c.good, c.findings)
+			}
 		}
 	}
 }
@@ -260,30 +270,12 @@ func TestVerifierAcceptsEveryOrderAndRefusesEveryChange(t *testing.T) {
 	})
 }
 
-func TestGapNotice(t *testing.T) {
-	gap := Gap{From: 3, To: 9, Reason: `inbox "full"`}
-	raw := gap.Append(nil)
-	if string(raw) != `{"from":3,"to":9,"reason":"inbox \"full\""}` {
-		t.Errorf("%s", raw)
-	}
-	if got, err := ParseGap(raw); err != nil || got != gap {
-		t.Errorf("%+v, %v", got, err)
-	}
-	for _, bad := range []string{"", "{}", `{"from":0,"to":1}`, `{"from":2,"to":1}`, `{"from":-1,"to":1}`, `{"from":1,"to":"2"}`} {
-		if _, err := ParseGap([]byte(bad)); err == nil {
-			t.Errorf("%s: accepted", bad)
-		}
-	}
-}
-
 func FuzzVerifier(f *testing.F) {
 	var raw []byte
 	for _, frame := range told(NewChain(1, 1, 0), "a", 3) {
 		raw = AppendFrame(raw, &frame)
 	}
-	notice := gapNotice(1, 2, "x")
 	f.Add(raw)
-	f.Add(AppendFrame(raw, &notice))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		v := NewVerifier("")
 		frames := 0

@@ -13,8 +13,8 @@ import (
 	"github.com/edge-agent/edge-agent/mesh"
 )
 
-// ErrGap says that a causal frame is a notice of lost outputs, not an event.
-var ErrGap = errors.New("a notice of lost outputs")
+// ErrGap says that a message is a record of lost outputs, not an event.
+var ErrGap = errors.New("a record of lost outputs")
 
 const (
 	// maxIdentity bounds the text of an identity and of a source in bytes.
@@ -123,15 +123,16 @@ func (n names) of(value []byte) (string, error) {
 	return name, nil
 }
 
-func decodeCausal(_ string, payload []byte, ev *mesh.Event) error {
-	f, rest, err := mesh.ParseFrame(payload)
-	switch {
-	case err != nil:
-		return err
-	case len(rest) > 0:
-		return fmt.Errorf("causal frame: %d bytes behind its end", len(rest))
-	case f.Gap:
+func decodeCausal(topic string, payload []byte, ev *mesh.Event) error {
+	if strings.HasSuffix(topic, "/_gap") {
 		return ErrGap
+	}
+	f, rest, err := mesh.ParseFrame(payload)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("causal frame: %d bytes behind its end", len(rest))
 	}
 	ev.Daemon, ev.Epoch, ev.Incarnation, ev.Link, ev.Payload = f.Daemon, f.Epoch, f.Incarnation, f.Link, f.Payload
 	return nil

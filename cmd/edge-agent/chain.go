@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/edge-agent/edge-agent/mesh"
+	"github.com/edge-agent/edge-agent/order"
 )
 
 type chainCommand struct {
@@ -19,7 +19,7 @@ type chainCommand struct {
 
 type chainVerifyCommand struct {
 	Fleet string   `help:"Also check that each chain belongs to the daemon of that name in this fleet."`
-	Files []string `arg:"" optional:"" help:"Frames, raw or in lines of hex; without files the standard input is read."`
+	Files []string `arg:"" optional:"" help:"Frames, raw or in lines of hex, which may hold gap records; without files the standard input is read."`
 }
 
 // verdict is what chain verify prints.
@@ -33,10 +33,10 @@ func (c chainVerifyCommand) Run(con *console) error {
 	verifier := mesh.NewVerifier(c.Fleet)
 	var unread error
 	if len(c.Files) == 0 {
-		unread = readFrames(con.In, verifier.Add)
+		unread = readFrames(con.In, verifier)
 	}
 	for _, name := range c.Files {
-		if unread = readFile(name, verifier.Add); unread != nil {
+		if unread = readFile(name, verifier); unread != nil {
 			unread = fmt.Errorf("%s: %w", name, unread)
 			break
 		}
@@ -66,38 +66,36 @@ func (c chainVerifyCommand) Run(con *console) error {
 	return nil
 }
 
-func readFile(name string, add func(*mesh.Frame)) error {
+func readFile(name string, v *mesh.Verifier) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return readFrames(f, add)
+	return readFrames(f, v)
 }
 
-// readFrames takes raw frames, or lines whose last word is a frame in hex.
-func readFrames(from io.Reader, add func(*mesh.Frame)) error {
+// readFrames takes raw frames, or lines whose last word is a frame in hex; gap records may stand between them.
+func readFrames(from io.Reader, v *mesh.Verifier) error {
 	in := bufio.NewReader(from)
 	if head, _ := in.Peek(6); bytes.HasSuffix(head, []byte("EC")) {
-		return readRaw(in, add)
+		return readRaw(in, v)
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 4*mesh.MaxFrame)
 	for n := 1; lines.Scan(); n++ {
-		words := strings.Fields(lines.Text())
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+		words := bytes.Fields(lines.Bytes())
+		if len(words) == 0 || words[0][0] == '#' {
 			continue
 		}
-		frame, err := parseHex(words[len(words)-1])
-		if err != nil {
+		if err := readHex(words[len(words)-1], v); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
-		add(&frame)
 	}
 	return lines.Err()
 }
 
-func readRaw(in io.Reader, add func(*mesh.Frame)) error {
+func readRaw(in io.Reader, v *mesh.Verifier) error {
 	frames := mesh.NewFrameReader(in)
 	for {
 		frame, err := frames.Next()
@@ -107,20 +105,31 @@ func readRaw(in io.Reader, add func(*mesh.Frame)) error {
 		if err != nil {
 			return err
 		}
-		add(&frame)
+		v.Add(&frame)
 	}
 }
 
-func parseHex(word string) (mesh.Frame, error) {
-	raw, err := hex.DecodeString(word)
+func readHex(word []byte, v *mesh.Verifier) error {
+	raw, err := hex.AppendDecode(nil, word)
 	if err != nil {
-		return mesh.Frame{}, fmt.Errorf("neither a raw frame nor hex: %w", err)
+		return fmt.Errorf("neither a raw frame nor hex: %w", err)
+	}
+	if bytes.HasPrefix(raw, []byte("{")) {
+		var gap order.Gap
+		if err := order.Parse(raw, &gap); err != nil {
+			return err
+		}
+		v.Explain(gap.Daemon, gap.From, gap.To, gap.Reason)
+		return nil
 	}
 	frame, rest, err := mesh.ParseFrame(raw)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes behind the frame", len(rest))
 	}
-	return frame, err
+	if err == nil {
+		v.Add(&frame)
+	}
+	return err
 }
 
 func (v verdict) print(con *console) error {
@@ -165,6 +174,8 @@ func word(r *mesh.ChainReport) string {
 	switch {
 	case !r.Good():
 		return "flawed"
+	case r.Events == 0:
+		return "no frames"
 	case r.FromGenesis:
 		return "whole"
 	}
