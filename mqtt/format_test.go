@@ -98,9 +98,9 @@ func row(f mesh.Format) *Row {
 	return &r
 }
 
-func TestGapNoticeIsNoEvent(t *testing.T) {
-	frame := mesh.AppendFrame(nil, &mesh.Frame{Daemon: "d", Gap: true})
-	if err := decodeCausal("", frame, new(mesh.Event)); !errors.Is(err, ErrGap) {
+func TestGapRecordIsNoEvent(t *testing.T) {
+	record := []byte(`{"v":1,"daemon":"d","from":3,"to":4}`)
+	if err := decodeCausal("edge/v1/default/o/d/_gap", record, new(mesh.Event)); !errors.Is(err, ErrGap) {
 		t.Errorf("got %v", err)
 	}
 }
