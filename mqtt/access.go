@@ -15,6 +15,8 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/edge-agent/edge-agent/order"
 )
 
 // access says who may enter an embedded broker and what they may do there.
@@ -80,7 +82,7 @@ func (a *access) readRules(path string) error {
 				}
 			}
 			a.rules = append(a.rules, r)
-			return CheckFilter(r.filter)
+			return order.CheckFilter(strings.TrimPrefix(r.filter, "$"))
 		}
 		return fmt.Errorf("%q: want user, topic or pattern", word)
 	})
@@ -150,7 +152,7 @@ func (a *access) allows(user, client, topic string, write bool) bool {
 		case r.user != user:
 			continue
 		}
-		if Covers(filter, topic) {
+		if order.Covers(filter, topic) {
 			return true
 		}
 	}

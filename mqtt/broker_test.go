@@ -60,7 +60,7 @@ func TestAccessRules(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"user a\nallow x": "acl:2: \"allow\": want user", "topic read a/#/b": "acl:1: topic filter",
+		"user a\nallow x": "acl:2: \"allow\": want user", "topic read a/#/b": "acl:1: filter",
 	} {
 		check(t, os.WriteFile(file, []byte(text), 0o600))
 		if _, err := readAccess("", file, false); err == nil || !strings.Contains(err.Error(), want) {

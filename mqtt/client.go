@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/edge-agent/edge-agent/mesh"
+	"github.com/edge-agent/edge-agent/order"
 )
 
 // Client is one node's connection to its broker.
@@ -90,12 +91,23 @@ func (c *Client) Run(ctx context.Context) error {
 
 // Subscribe replaces what one owner wants to hear; no subscriptions take the owner out. The broker is asked for the
 // union of all owners, now and on each connection.
-func (c *Client) Subscribe(owner string, subs ...Subscription) { c.subs.set(owner, subs) }
+// A filter that is none is answered at once.
+func (c *Client) Subscribe(owner string, subs ...Subscription) {
+	good := make([]Subscription, 0, len(subs))
+	for _, s := range subs {
+		if err := errors.Join(order.CheckFilter(s.Filter), checkQoS(s.QoS)); err != nil {
+			c.o.Granted(s, err)
+			continue
+		}
+		good = append(good, s)
+	}
+	c.subs.set(owner, good)
+}
 
 // Publish sends a control document. A retained one replaces the document that waits on its topic and is sent again on
 // each connection; others are sent once, in order, and at QoS 0 only while connected. The payload is kept.
 func (c *Client) Publish(topic string, qos byte, retained bool, payload []byte) error {
-	err := cmp.Or(CheckTopic(topic), checkQoS(qos))
+	err := cmp.Or(order.CheckTopic(topic), checkQoS(qos))
 	if err == nil {
 		err = c.docs.put(topic, qos, retained, payload)
 	}

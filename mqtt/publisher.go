@@ -5,6 +5,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/edge-agent/edge-agent/order"
 )
 
 var (
@@ -260,5 +262,5 @@ func checkPublish(topic string, payload []byte) error {
 	if len(payload) > maxPayload {
 		return errors.New("payload above 128 KiB")
 	}
-	return CheckTopic(topic)
+	return order.CheckTopic(topic)
 }

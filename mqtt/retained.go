@@ -76,8 +76,8 @@ func (r *retained) StoredRetainedMessages() ([]storage.Message, error) {
 		if err == nil {
 			err = json.Unmarshal(data, &k)
 		}
-		if err == nil {
-			err = CheckTopic(k.Topic)
+		if err == nil && k.Topic == "" {
+			err = errors.New("it has no topic")
 		}
 		if err != nil {
 			r.log.Warn("retained message cannot be read", "file", e.Name(), "error", err)

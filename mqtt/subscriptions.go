@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/edge-agent/edge-agent/order"
 )
 
 // plan is the smallest set of filters that brings what all wanted filters would, sorted. A filter covered by another
@@ -17,13 +19,16 @@ func plan(wanted []Subscription) []Subscription {
 	filters := slices.Sorted(maps.Keys(best))
 	out := make([]Subscription, 0, len(filters))
 	for _, f := range filters {
-		covered := slices.ContainsFunc(filters, func(g string) bool { return g != f && Covers(g, f) })
+		// Of two that let the same in, such as # and +/#, the first stays.
+		covered := slices.ContainsFunc(filters, func(g string) bool {
+			return g != f && order.Covers(g, f) && (g < f || !order.Covers(f, g))
+		})
 		if covered {
 			continue
 		}
 		s := Subscription{Filter: f}
 		for _, g := range filters {
-			if Covers(f, g) {
+			if order.Covers(f, g) {
 				s.QoS = max(s.QoS, best[g])
 			}
 		}

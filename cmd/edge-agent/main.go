@@ -28,6 +28,7 @@ type commandLine struct {
 	Fleet   fleetCommand   `cmd:"" help:"Show the nodes of a fleet and what they do."`
 	Kinds   kindsCommand   `cmd:"" help:"List the kinds of daemons and their settings."`
 	Check   checkCommand   `cmd:"" help:"Say whether a configuration or spec is right, what it promises and costs."`
+	Broker  brokerCommand  `cmd:"" help:"Serve a small MQTT broker for a desk or a small site."`
 	Chain   chainCommand   `cmd:"" help:"Check causal chains."`
 	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
 }
