@@ -6,7 +6,6 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-packages=(./capability ./mesh ./order ./agent/dispatch ./persist)
 lost=0
 
 for tool in qemu-arm-static qemu-aarch64-static; do
@@ -16,19 +15,19 @@ mkdir -p bin
 go build -o bin/tally ./test/tally || exit 1
 
 # CI_EMULATOR tells tests that start their own program again how to, and that time means nothing here.
-emulate() { # NAME EMULATOR VARIABLE...
+emulate() { # NAME EMULATOR GOARCH GOARM PACKAGE...
   local name=$1 emulator=$2
-  shift 2
+  export CGO_ENABLED=0 GOOS=linux GOARCH=$3 GOARM=$4 CI_EMULATOR=$2
+  shift 4
   echo "== $name"
-  if ! env CGO_ENABLED=0 GOOS=linux CI_EMULATOR="$emulator" "$@" \
-    bin/tally -- -exec "$emulator" -p 2 -timeout 20m "${packages[@]}"; then
-    lost=$((lost + 1))
-  fi
+  bin/tally -- -exec "$emulator" -p 2 -timeout 20m "$@" || lost=$((lost + 1))
 }
 
-emulate armv6 qemu-arm-static GOARCH=arm GOARM=6
-emulate armv7 qemu-arm-static GOARCH=arm GOARM=7
-emulate arm64 qemu-aarch64-static GOARCH=arm64 GOARM=
+all=(./capability ./mesh ./order ./agent/dispatch ./persist)
+emulate armv6 qemu-arm-static arm 6 "${all[@]}"
+emulate arm64 qemu-aarch64-static arm64 "" "${all[@]}"
+# ARMv7 differs from ARMv6 in its atomics; recorded boards are read by a 32-bit program while at it.
+emulate armv7 qemu-arm-static arm 7 ./mesh ./agent/dispatch ./probe
 
 echo "cross: $((3 - lost)) of 3 platforms passed"
 [ "$lost" -eq 0 ]
