@@ -32,8 +32,11 @@ func TestMain(m *testing.M) {
 		}
 	}
 	rounds := "10"
-	if os.Getenv("CI_LONG") != "" {
+	switch {
+	case os.Getenv("CI_LONG") != "":
 		rounds = "100"
+	case os.Getenv("CI_EMULATOR") != "":
+		rounds = "3"
 	}
 	if err := errors.Join(flag.Set("rapid.checks", rounds), flag.Set("rapid.shrinktime", "5s")); err != nil {
 		fmt.Fprintln(os.Stderr, err)

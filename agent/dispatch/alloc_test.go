@@ -20,10 +20,12 @@ func TestVolatileEventsTakeNoMemory(t *testing.T) {
 		ev.Source, ev.ID, ev.Payload = topic, mesh.NumberID(number), payload
 		return nil
 	}
+	withID := []Binding{{Filter: "in", Decode: numbered}}
+	retained := []Binding{{Filter: "in", Retained: Every}}
 	for name, specs := range map[string][]Spec{
 		"one daemon":     {{ID: "a", Daemon: &scripted{process: silent}, Bindings: on("in")}},
-		"with an id":     {{ID: "a", Daemon: &scripted{process: silent}, Bindings: []Binding{{Filter: "in", Decode: numbered}}}},
-		"retained":       {{ID: "a", Daemon: &scripted{process: silent}, Bindings: []Binding{{Filter: "in", Retained: Every}}}},
+		"with an id":     {{ID: "a", Daemon: &scripted{process: silent}, Bindings: withID}},
+		"retained":       {{ID: "a", Daemon: &scripted{process: silent}, Bindings: retained}},
 		"to the broker":  {{ID: "a", Daemon: &scripted{process: echo}, Bindings: on("in"), Sends: []mesh.Send{{Topic: "o"}}}},
 		"with intervals": {{ID: "a", Daemon: &scripted{process: silent}, Bindings: []Binding{{Every: int64(time.Second)}}}},
 		"to another daemon": {

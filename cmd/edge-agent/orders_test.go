@@ -53,7 +53,8 @@ func TestWrongOrdersAreAnsweredAndDisturbNothing(t *testing.T) {
 		r.assign(daemonID(id), c.body)
 	}
 	for id, c := range cases {
-		report := r.report(daemonID(id), "refused "+string(c.refused), func(p order.Report) bool { return p.Refused == c.refused })
+		refused := func(p order.Report) bool { return p.Refused == c.refused }
+		report := r.report(daemonID(id), "refused "+string(c.refused), refused)
 		if report.State != order.Failed || report.Error == "" || !strings.Contains(report.Error, c.says) {
 			t.Errorf("%s: state %s, error %q: want failed and a word about %q", id, report.State, report.Error, c.says)
 		}

@@ -48,7 +48,8 @@ func newRig(t *testing.T, program string, args ...string) *rig {
 
 func newRigAt(t *testing.T, url, program string, args ...string) *rig {
 	t.Helper()
-	r := &rig{t: t, program: program, url: url, dir: t.TempDir(), fleet: "test", node: "n1", args: args, log: &syncBuffer{}}
+	r := &rig{t: t, program: program, url: url, dir: t.TempDir(), fleet: "test", node: "n1", args: args}
+	r.log = &syncBuffer{}
 	r.peer = newPeer(t, url, r.fleet.Root()+"/#")
 	t.Cleanup(func() {
 		if r.process != nil {
