@@ -30,6 +30,8 @@ type commandLine struct {
 	Check   checkCommand   `cmd:"" help:"Say whether a configuration or spec is right, what it promises and costs."`
 	Broker  brokerCommand  `cmd:"" help:"Serve a small MQTT broker for a desk or a small site."`
 	Chain   chainCommand   `cmd:"" help:"Check causal chains."`
+	State   stateCommand   `cmd:"" help:"Look at what this node keeps."`
+	Bench   benchCommand   `cmd:"" help:"Measure this very device."`
 	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
 }
 
