@@ -117,12 +117,9 @@ func (a *Agent) snapshotOf(b blueprint) (mesh.Snapshot, error) {
 		head := mesh.NewChain(mesh.OriginOf(a.o.Fleet, b.id), b.epoch, 0).Head()
 		return mesh.Snapshot{Daemon: b.id, Kind: b.kind.Name, Schema: b.kind.Schema, Head: head}, nil
 	}
-	if len(snapshot.State) > 0 && (snapshot.Kind != b.kind.Name || snapshot.Schema != b.kind.Schema) {
-		foreign := &mesh.ForeignState{
-			Kind: snapshot.Kind, WantKind: b.kind.Name, Schema: snapshot.Schema, WantSchema: b.kind.Schema,
-		}
+	if err := snapshot.Check(b.kind.Name, b.kind.Schema); err != nil && len(snapshot.State) > 0 {
 		if !b.force {
-			return snapshot, &mesh.Error{Daemon: b.id, Kind: mesh.ErrRestore, Cause: foreign}
+			return snapshot, err
 		}
 		snapshot.State = nil
 	}
