@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/edge-agent/edge-agent/agent/dispatch"
@@ -110,6 +111,8 @@ type Agent struct {
 	ready   chan struct{}
 	ended   chan struct{}
 	life    presence
+	// observing says whether a daemon is bound to this machine's readings.
+	observing atomic.Bool
 }
 
 // New checks the options and starts nothing.
@@ -178,6 +181,9 @@ func (a *Agent) Receive(m Message) bool {
 func (a *Agent) Observe(topic string, payload []byte) bool {
 	return a.machine.Post(&dispatch.Input{Topic: topic, Payload: payload, Trigger: mesh.Reading})
 }
+
+// Observing reports whether any daemon wants readings of this machine.
+func (a *Agent) Observing() bool { return a.observing.Load() }
 
 // SetMachine says that the machine has changed.
 func (a *Agent) SetMachine(ctx context.Context, m Machine) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/edge-agent/edge-agent/mesh"
@@ -191,11 +192,14 @@ func (k *keeper) listen() {
 		Subscription{Filter: k.topics.AllAssigned(node)}, Subscription{Filter: k.topics.Commands(node)},
 		Subscription{Filter: k.topics.Presence(node), QoS: 1})
 	local := func(id mesh.DaemonID) bool { d := k.daemons[id]; return d != nil && d.hosted }
+	observing := false
 	for _, d := range k.daemons {
 		var subs []Subscription
 		if d.hosted {
 			subs = k.subscriptions(d.spec, local)
+			observing = observing || slices.ContainsFunc(d.spec.Inputs, func(in order.Input) bool { return in.Source.Machine })
 		}
 		k.o.Bus.Subscribe("daemon "+string(d.id), subs...)
 	}
+	k.observing.Store(observing)
 }

@@ -50,6 +50,9 @@ func (k *keeper) measured(r reading) {
 		d.stats = figures{s, true}
 	}
 	k.last = r
+	if !k.o.Bus.Connected() {
+		return
+	}
 	k.publishDocument(k.topics.Heartbeat(k.o.Identity.Node), 0, false, k.heartbeat(r))
 }
 

@@ -51,6 +51,8 @@ type node struct {
 	mu      sync.Mutex
 	replace string // why the process is to be replaced
 	stop    context.CancelFunc
+	beside  sync.WaitGroup     // what watches the machine
+	blind   context.CancelFunc // ends it
 	writing sync.WaitGroup
 	written error
 	quiet   context.CancelFunc // ends the store's committer
@@ -85,9 +87,9 @@ func openNode(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
-	if n.machine, err = openMachine(ctx, n); err != nil {
-		return nil, err
-	}
+	watching, blind := context.WithCancel(ctx)
+	n.blind = blind
+	n.machine = openMachine(watching, n)
 	connection := &bus{}
 	n.agent, err = agent.New(agent.Options{
 		Identity: n.id, Fleet: s.Fleet, Version: currentBuild().Version, Kinds: kinds, Declared: s.Daemons,
@@ -102,6 +104,7 @@ func openNode(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logg
 		return nil, fail(exitConfig, err, "check broker in the configuration file")
 	}
 	connection.client = n.client
+	n.machine.tell(n.agent)
 	return n, nil
 }
 
@@ -139,6 +142,10 @@ func (n *node) close() error {
 	if n.store == nil {
 		return nil
 	}
+	if n.blind != nil {
+		n.blind()
+	}
+	n.beside.Wait()
 	n.quiet()
 	n.writing.Wait()
 	return errors.Join(n.written, n.store.Close())
@@ -205,7 +212,7 @@ func (n *node) run(ctx context.Context) error {
 		case <-connected.Done():
 		}
 	})
-	beside.Go(func() { n.machine.run(ctx) })
+	beside.Go(func() { n.machine.observe(ctx, n.agent) })
 	err := n.agent.Run(ctx)
 	stop()
 	hangUp()

@@ -48,6 +48,7 @@ type brokerSettings struct {
 // probeSettings say what to look at, and what only the operator knows.
 type probeSettings struct {
 	Every    time.Duration     `yaml:"every"`
+	Readings time.Duration     `yaml:"readings"` // how often daemons get this machine's readings
 	Network  networkSettings   `yaml:"network"`
 	Tags     []string          `yaml:"tags"`
 	Metadata map[string]string `yaml:"metadata"`
@@ -65,7 +66,7 @@ func defaultSettings() settings {
 	return settings{
 		Fleet: "default", StateDir: defaultStateDir(), Log: logSettings{Level: "info", Format: "text"},
 		Broker: brokerSettings{URLs: []string{"tcp://127.0.0.1:1883"}, Profile: "generic", KeepAlive: 30 * time.Second},
-		Probe:  probeSettings{Every: time.Minute, FactsDir: "/etc/edge-agent/facts.d", Interval: 5 * time.Minute},
+		Probe:  probeSettings{Every: time.Minute, Readings: time.Second, FactsDir: "/etc/edge-agent/facts.d", Interval: 5 * time.Minute},
 	}
 }
 
