@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +43,7 @@ func openMachine(ctx context.Context, n *node) *machine {
 		}
 	}
 	n.beside.Go(func() {
-		if err := probe.Watch(ctx, n.settings.Probe.options(n), &m.memory, m.changed); err != nil && ctx.Err() == nil {
+		if err := probe.Watch(ctx, n.settings.Probe.options(probe.Options{Log: n.log}), &m.memory, m.changed); err != nil && ctx.Err() == nil {
 			n.log.Error("this machine cannot be probed", "error", err)
 		}
 	})
@@ -57,13 +56,6 @@ func openMachine(ctx context.Context, n *node) *machine {
 	case <-ctx.Done():
 	}
 	return m
-}
-
-func (s probeSettings) options(n *node) probe.Options {
-	return probe.Options{
-		Poll: s.Every, Virtual: s.Network.Virtual, Log: n.log,
-		Operator: probe.Operator{Tags: s.Tags, Metadata: s.Metadata, Dir: s.FactsDir, Command: s.Command},
-	}
 }
 
 // changed takes up what the machine is now.
@@ -127,10 +119,10 @@ func (m *machine) tell(a *agent.Agent) {
 	m.agent = a
 }
 
-// samples reads what changes all the time; what takes long to read is left out.
+// samples reads what changes all the time.
 func (m *machine) samples(ctx context.Context) []mesh.Sample {
 	m.mu.Lock()
-	gauges := slices.DeleteFunc(slices.Clone(m.result.Gauges), func(g probe.Gauge) bool { return g.Slow })
+	gauges := m.result.Gauges
 	m.mu.Unlock()
 	return probe.Readings(ctx, probe.Here(), gauges, nil)
 }
