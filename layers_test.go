@@ -33,6 +33,7 @@ var layers = map[string]struct {
 	"agent/dispatch": {
 		ours: []string{"mesh", "capability"}, others: []string{"golang.org/x/sys/unix", "github.com/zeebo/xxh3"},
 	},
+	"agent/dispatch/bench": {ours: []string{"agent/dispatch", "mesh", "capability"}},
 	"probe": {
 		ours: []string{"order", "mesh", "capability"},
 		others: []string{

@@ -2,5 +2,6 @@ package main
 
 // benchCommand measures this very device.
 type benchCommand struct {
-	Persist benchPersistCommand `cmd:"" help:"Measure durable writes beside a bare bbolt and a plain log."`
+	Dispatch benchDispatchCommand `cmd:"" help:"Measure the loop that runs daemons beside Go channels."`
+	Persist  benchPersistCommand  `cmd:"" help:"Measure durable writes beside a bare bbolt and a plain log."`
 }
