@@ -20,16 +20,6 @@ func TestVolatileEventsTakeNoMemory(t *testing.T) {
 		ev.Source, ev.ID, ev.Payload = topic, mesh.NumberID(number), payload
 		return nil
 	}
-<<<<<<< HEAD
-	withID := []Binding{{Filter: "in", Decode: numbered}}
-	retained := []Binding{{Filter: "in", Retained: Every}}
-	for name, specs := range map[string][]Spec{
-		"one daemon":     {{ID: "a", Daemon: &scripted{process: silent}, Bindings: on("in")}},
-		"with an id":     {{ID: "a", Daemon: &scripted{process: silent}, Bindings: withID}},
-		"retained":       {{ID: "a", Daemon: &scripted{process: silent}, Bindings: retained}},
-		"to the broker":  {{ID: "a", Daemon: &scripted{process: echo}, Bindings: on("in"), Sends: []mesh.Send{{Topic: "o"}}}},
-		"with intervals": {{ID: "a", Daemon: &scripted{process: silent}, Bindings: []Binding{{Every: int64(time.Second)}}}},
-=======
 	daemon := func(process func(*mesh.Event, *mesh.Outputs) error, b Binding, sends ...mesh.Send) []Spec {
 		return []Spec{{ID: "a", Daemon: &scripted{process: process}, Bindings: []Binding{b}, Sends: sends}}
 	}
@@ -39,7 +29,6 @@ func TestVolatileEventsTakeNoMemory(t *testing.T) {
 		"retained":       daemon(silent, Binding{Filter: "in", Retained: Every}),
 		"to the broker":  daemon(echo, Binding{Filter: "in"}, mesh.Send{Topic: "o"}),
 		"with intervals": daemon(silent, Binding{Every: int64(time.Second)}),
->>>>>>> 86cbcfb (agent/dispatch/bench, cmd/edge-agent: measure the loop beside Go channels)
 		"to another daemon": {
 			{ID: "a", Daemon: &scripted{process: echo}, Bindings: on("in"), Local: "o"},
 			{ID: "b", Daemon: &scripted{process: echo}, Bindings: []Binding{{From: "a"}}, Local: "o"},
