@@ -23,8 +23,8 @@ func (a *agreement) toldOf(tree Tree, xml, capabilities string) map[string][]str
 		}
 		return []byte(capabilities), nil
 	}
-	r, err := Run(a.t.Context(), Options{Tree: tree, Tools: tools,
-		Subjects: []Subject{gpuSubject(), gpuCapacitySubject()}})
+	r, err := Run(a.t.Context(), Options{Tree: tree, Tools: tools, Timeout: patience,
+		Subjects: patient(gpuSubject(), gpuCapacitySubject())})
 	if err != nil {
 		a.t.Fatal(err)
 	}

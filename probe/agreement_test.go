@@ -137,7 +137,7 @@ func compareDoc(t *testing.T, page, part, want string) {
 
 // told runs the whole probe on a recorded machine; each key leads to its values.
 func (a *agreement) told(tree Tree, subjects ...Subject) map[string][]string {
-	r, err := Run(a.t.Context(), Options{Timeout: patience, Tree: tree, Subjects: subjects})
+	r, err := Run(a.t.Context(), Options{Timeout: patience, Tree: tree, Subjects: patient(subjects...)})
 	if err != nil {
 		a.t.Fatal(err)
 	}

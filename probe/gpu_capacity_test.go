@@ -27,7 +27,7 @@ func saying(answers map[string]string) Tools {
 func capacityOf(t *testing.T, tree Tree, tools Tools) (Report, string) {
 	t.Helper()
 	r, err := Run(t.Context(), Options{
-		Timeout: patience, Tree: tree, Tools: tools, Subjects: []Subject{gpuCapacitySubject()},
+		Timeout: patience, Tree: tree, Tools: tools, Subjects: patient(gpuCapacitySubject()),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -134,10 +134,20 @@ func (m machine) with(more machine) machine {
 	return all
 }
 
+// patient gives subjects with a deadline of their own the tests' patience too.
+func patient(subjects ...Subject) []Subject {
+	for i := range subjects {
+		if subjects[i].Timeout > 0 {
+			subjects[i].Timeout = patience
+		}
+	}
+	return subjects
+}
+
 // found asks one subject about a machine and gives its tags, one a line.
 func found(t *testing.T, s Subject, m machine) string {
 	t.Helper()
-	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: []Subject{s}})
+	r, err := Run(t.Context(), Options{Timeout: patience, Tree: m.tree(), Subjects: patient(s)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // strange is a machine whose files say odd things; what it does with a read is a function of the file's name.
@@ -100,8 +99,8 @@ func TestNoSubjectFallsOverStrangeFiles(t *testing.T) {
 	for name, odd := range tests {
 		t.Run(name, func(t *testing.T) {
 			odd.Tree = wholeMachine().tree()
-			r, err := Run(t.Context(), Options{Tree: odd, Virtual: true, Timeout: time.Minute,
-				Subjects: append(Subjects(), steady())})
+			r, err := Run(t.Context(), Options{Tree: odd, Virtual: true, Timeout: patience,
+				Subjects: patient(append(Subjects(), steady())...)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -29,8 +29,8 @@ func TestToolsAnswerWithinBounds(t *testing.T) {
 		"a good answer":                {"nvidia-smi", "echo good", time.Minute, "good\n", ""},
 		"an answer and a failure":      {"nvidia-smi", "echo half; exit 3", time.Minute, "half\n", "exit status 3"},
 		"a crash":                      {"edge-agent-nvml", "kill -SEGV $$", time.Minute, "", "segmentation fault"},
-		"a hang":                       {"edge-agent-nvml", "exec sleep 600", 200 * time.Millisecond, "", "killed"},
-		"a hang of what it started":    {"edge-agent-nvml", "sleep 600 & wait", 200 * time.Millisecond, "", "killed"},
+		"a hang":                       {"edge-agent-nvml", "exec sleep 600", 200 * time.Millisecond, "", "running edge-agent-nvml"},
+		"a hang of what it started":    {"edge-agent-nvml", "sleep 600 & wait", 200 * time.Millisecond, "", "running edge-agent-nvml"},
 		"no end of talking":            {"nvidia-smi", "exec cat /dev/zero", time.Minute, "", "running nvidia-smi"},
 		"a program that is not listed": {"rm", "echo never", time.Minute, "", "no such tool"},
 	}

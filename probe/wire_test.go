@@ -14,7 +14,7 @@ func TestThermometersOnAWireAreReadInTheBackground(t *testing.T) {
 	if !wireSubject().Slow {
 		t.Error("a subject that takes a second for each thermometer is waited for")
 	}
-	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: []Subject{wireSubject()}})
+	r, err := Run(t.Context(), Options{Tree: m.tree(), Subjects: patient(wireSubject())})
 	if err != nil {
 		t.Fatal(err)
 	}

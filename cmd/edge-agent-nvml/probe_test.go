@@ -44,7 +44,7 @@ func TestTheProbeTellsWhatTheHelperSays(t *testing.T) {
 			subjects = append(subjects, s)
 		}
 	}
-	r, err := probe.Run(t.Context(), probe.Options{Root: root, Tools: tools, Subjects: subjects})
+	r, err := probe.Run(t.Context(), probe.Options{Root: root, Tools: tools, Subjects: subjects, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
