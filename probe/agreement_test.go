@@ -95,6 +95,8 @@ func families() map[string]func(*agreement) {
 		"gpu-nvidia-smi-captures": checkCaptures,
 		"gpu-telegraf":            checkTelegraf,
 		"rocm-topology":           checkROCm,
+		"ghw":                     checkGHW,
+		"prometheus":              checkProcfs,
 	}
 }
 

@@ -2,11 +2,16 @@ package probe
 
 import (
 	"encoding/json"
+	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jaypipes/ghw"
+	"github.com/shirou/gopsutil/v3/net"
 )
 
 // asked runs a tool of this machine that answers in JSON, and skips the test where it is not installed.
@@ -66,6 +71,31 @@ func TestDisksAgreeWithLsblk(t *testing.T) {
 		}
 		if _, removable := got[key+".removable"]; d.RM && !removable {
 			t.Errorf("%s can be removed, says lsblk alone", d.Name)
+		}
+	}
+}
+
+func TestDevicesAgreeWithTheLibraries(t *testing.T) {
+	a := &agreement{t: t, rows: map[row]*score{}, reason: map[string]int{}}
+	got := toldHere(t, storageSubject(), networkSubject())
+	block, err := ghw.Block(ghw.WithDisableTools(), ghw.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Logf("ghw gives no disks: %v", err)
+	} else {
+		for _, d := range block.Disks {
+			a.disk("ghw", "this machine", d, got)
+		}
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Skipf("gopsutil gives no interfaces: %v", err)
+	}
+	for _, l := range links {
+		if _, err := os.Stat(netClass + "/" + l.Name); err != nil || slices.Contains(l.Flags, "loopback") {
+			continue // the loopback is no interface of ours
+		}
+		if one(got["hardware.network.interface."+keyword(l.Name)]) == "none" {
+			t.Errorf("gopsutil lists %s, the probe does not", l.Name)
 		}
 	}
 }

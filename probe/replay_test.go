@@ -17,6 +17,12 @@ func everyMachine(t *testing.T, f func(t *testing.T, name string, tree memory)) 
 			}
 		}
 	}
+	for _, name := range recorded(t, "prometheus", "*.ttar.gz") {
+		f(t, "prometheus/"+filepath.Base(name), textArchive(t, name))
+	}
+	for _, name := range recorded(t, "umockdev", "*.umockdev") {
+		f(t, "umockdev/"+filepath.Base(name), dumped(t, name))
+	}
 	for _, name := range recorded(t, "pytorch-cpuinfo-fs", "*.json.gz") {
 		f(t, "pytorch-cpuinfo-fs/"+filepath.Base(name), files(t, name))
 	}
