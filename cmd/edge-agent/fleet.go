@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/edge-agent/edge-agent/mqtt"
 	"github.com/edge-agent/edge-agent/order"
@@ -82,58 +80,4 @@ func (n *nodeView) hardware() []any {
 	}
 	cells[4] = n.Caps.Version
 	return cells
-}
-
-type fleetWatchCommand struct {
-	configFlags
-	Heartbeats bool          `help:"Show heartbeats too."`
-	For        time.Duration `placeholder:"DURATION" help:"End when what follows was shown for so long."`
-}
-
-func (c *fleetWatchCommand) Run(ctx context.Context, con *console) error {
-	s, err := c.Settings()
-	if err != nil {
-		return err
-	}
-	v, err := visit(ctx, s, order.Fleet(s.Fleet).Root()+"/n/#")
-	if err != nil {
-		return err
-	}
-	defer v.leave()
-	view := newFleetView(v.fleet)
-	var broken error
-	show := func(m mqtt.Message) {
-		change, ok := view.take(m)
-		if !ok || change.About == "hb" && !c.Heartbeats {
-			return
-		}
-		subject := string(change.Node)
-		if change.Daemon != "" {
-			subject += "/" + string(change.Daemon)
-		}
-		line := fmt.Sprintf("%s  %-24s %-4s %s", time.Now().Format(time.TimeOnly), subject, change.About, change.Text)
-		if err := con.PrintLine(change, line); err != nil {
-			broken = err
-		}
-	}
-	if err := v.settle(ctx, show); err != nil {
-		return err
-	}
-	con.Note("That is what was kept; what follows is live.")
-	if c.For > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.For)
-		defer cancel()
-	}
-	for broken == nil {
-		select {
-		case m := <-v.messages:
-			if m.Topic != v.echo {
-				show(m)
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return broken
 }
