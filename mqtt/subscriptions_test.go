@@ -27,7 +27,8 @@ func TestPlanBringsAllThatIsWanted(t *testing.T) {
 		wanted := rapid.SliceOfN(some, 0, 12).Draw(t, "wanted")
 		got := plan(wanted)
 		for _, w := range wanted {
-			if !slices.ContainsFunc(got, func(g Subscription) bool { return order.Covers(g.Filter, w.Filter) && g.QoS >= w.QoS }) {
+			served := func(g Subscription) bool { return order.Covers(g.Filter, w.Filter) && g.QoS >= w.QoS }
+			if !slices.ContainsFunc(got, served) {
 				t.Errorf("%v is not in %v", w, got)
 			}
 		}

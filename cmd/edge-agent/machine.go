@@ -43,7 +43,8 @@ func openMachine(ctx context.Context, n *node) *machine {
 		}
 	}
 	n.beside.Go(func() {
-		if err := probe.Watch(ctx, n.settings.Probe.options(probe.Options{Log: n.log}), &m.memory, m.changed); err != nil && ctx.Err() == nil {
+		o := n.settings.Probe.options(probe.Options{Log: n.log})
+		if err := probe.Watch(ctx, o, &m.memory, m.changed); err != nil && ctx.Err() == nil {
 			n.log.Error("this machine cannot be probed", "error", err)
 		}
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the test binary play edge-agent: scripts start it as a process of its own, and so does an agent within a
-// test that has its state checked.
+// TestMain lets the test binary play edge-agent: scripts start it as a process of its own, and so does an agent within
+// a test that has its state checked.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == checkStateCommand {
 		main()

@@ -66,7 +66,9 @@ func defaultSettings() settings {
 	return settings{
 		Fleet: "default", StateDir: defaultStateDir(), Log: logSettings{Level: "info", Format: "text"},
 		Broker: brokerSettings{URLs: []string{"tcp://127.0.0.1:1883"}, Profile: "generic", KeepAlive: 30 * time.Second},
-		Probe:  probeSettings{Every: time.Minute, Readings: time.Second, FactsDir: "/etc/edge-agent/facts.d", Interval: 5 * time.Minute},
+		Probe: probeSettings{
+			Every: time.Minute, Readings: time.Second, FactsDir: "/etc/edge-agent/facts.d", Interval: 5 * time.Minute,
+		},
 	}
 }
 
