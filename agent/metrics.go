@@ -104,7 +104,7 @@ func (k *keeper) writeDaemon(w io.Writer, d *daemon) {
 		{"events", s.Events}, {"outputs", s.Outputs}, {"failed", s.Failed}, {"crashes", s.Crashes},
 		{"poisoned", s.Poisoned}, {"slow", s.Slow}, {"duplicate", s.Duplicate}, {"late", s.Late},
 		{"undecoded", s.Undecoded}, {"repeated", s.Repeated}, {"dropped", s.Dropped}, {"rejected", s.Rejected},
-		{"spilled", s.Spilled},
+		{"spilled", s.Spilled}, {"forgotten_sources", s.Forgotten},
 	} {
 		counter(w, "edge_agent_daemon_"+c.name+"_total", c.value, labels...)
 	}

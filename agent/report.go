@@ -80,7 +80,7 @@ func (d *daemon) figures() map[string]uint64 {
 		"events": s.Events, "outputs": s.Outputs, "failed": s.Failed, "crashes": s.Crashes, "poisoned": s.Poisoned,
 		"slow": s.Slow, "duplicate": s.Duplicate, "late": s.Late, "undecoded": s.Undecoded, "repeated": s.Repeated,
 		"dropped": s.Dropped, "rejected": s.Rejected, "spilled": s.Spilled, "inbox": uint64(s.Inbox),
-		"inbox_bytes": uint64(s.InboxBytes), "tasks": uint64(s.Tasks), "restarts": d.counts.restarts,
+		"forgotten_sources": s.Forgotten, "inbox_bytes": uint64(s.InboxBytes), "tasks": uint64(s.Tasks), "restarts": d.counts.restarts,
 		"gaps": d.counts.gaps, "snapshot_errors": d.counts.snapshotErrors,
 		"process_p50_ns": uint64(s.Process.P50), "process_p99_ns": uint64(s.Process.P99),
 		"process_max_ns": uint64(s.Process.Max),

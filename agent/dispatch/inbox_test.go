@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -190,6 +191,26 @@ func TestRepeatsAreCountedAndShareTheFateOfTheFirst(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		})
+	}
+}
+
+func TestForgottenSourcesAreCounted(t *testing.T) {
+	g := newRig(t)
+	bySource := func(_ string, payload []byte, ev *mesh.Event) error {
+		ev.Source, ev.ID, ev.Payload = string(payload), mesh.NumberID(1), payload
+		return nil
+	}
+	r := newRecorder()
+	g.add(Spec{ID: "d", Daemon: r, Durability: Volatile, Bindings: []Binding{{Filter: "in", Decode: bySource}}})
+	for i := range mesh.MaxSources + 3 {
+		g.send("in", strconv.Itoa(i))
+		if i%50 == 0 {
+			r.wait(t, i+1) // so that the inbox does not fill
+		}
+	}
+	r.wait(t, mesh.MaxSources+3)
+	if s := g.settle().Daemons[0]; s.Forgotten != 3 {
+		t.Errorf("%d sources forgotten, want 3", s.Forgotten)
 	}
 }
 

@@ -44,6 +44,8 @@ type DaemonStats struct {
 	// Duplicate, Late, Undecoded and Repeated count inputs that were not processed: seen before, below the window, not
 	// understood, and retained values that had not changed.
 	Duplicate, Late, Undecoded, Repeated uint64
+	// Forgotten counts the sources whose ids had to make room for those of others: their inputs may repeat.
+	Forgotten uint64
 	// Dropped counts QoS 0 inputs without room, Rejected others; Spilled those written before they were processed.
 	Dropped, Rejected, Spilled uint64
 	// Inbox is how many events wait, InboxBytes their payloads; Tasks how many deferred tasks have no result.
@@ -83,6 +85,7 @@ func (l *loop) figures() Stats {
 			f.Head = d.ledger.Head()
 		}
 		f.Inbox, f.InboxBytes, f.Tasks = d.inbox.len(), d.inbox.bytes, len(d.ledger.tasks)
+		f.Forgotten, _ = d.ledger.dedup.Evicted()
 		f.Process = d.took.quantiles()
 		s.Daemons = append(s.Daemons, f)
 	}
