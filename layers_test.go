@@ -41,6 +41,10 @@ var layers = map[string]struct {
 			"golang.org/x/sync/errgroup",
 		},
 	},
+	"probe/bench": {
+		ours:   []string{"probe"},
+		others: []string{"github.com/jaypipes/ghw/...", "github.com/jaypipes/pcidb", "github.com/shirou/gopsutil/v3/..."},
+	},
 	"daemons/...":    {ours: []string{"mesh", "capability"}},
 	"daemons/filter": {ours: []string{"mesh", "capability"}, others: []string{"github.com/expr-lang/expr/..."}},
 	"mqtt": {

@@ -1,17 +1,6 @@
 package probe
 
-import (
-	"log/slog"
-	"testing"
-
-	"github.com/jaypipes/ghw"
-	"github.com/jaypipes/pcidb"
-	"github.com/shirou/gopsutil/v3/cpu"
-	disks "github.com/shirou/gopsutil/v3/disk"
-	"github.com/shirou/gopsutil/v3/host"
-	"github.com/shirou/gopsutil/v3/mem"
-	"github.com/shirou/gopsutil/v3/net"
-)
+import "testing"
 
 func BenchmarkProbeOfThisMachine(b *testing.B) {
 	b.ReportAllocs()
@@ -19,37 +8,6 @@ func BenchmarkProbeOfThisMachine(b *testing.B) {
 		if _, err := Run(b.Context(), Options{}); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkGhwAndGopsutil collects what they know of the same facts: one PCI database for all, and no tools run.
-func BenchmarkGhwAndGopsutil(b *testing.B) {
-	options := []any{ghw.WithDisableTools(), ghw.WithLogger(slog.New(slog.DiscardHandler))}
-	if db, err := pcidb.New(); err == nil {
-		options = append(options, ghw.WithPCIDB(db))
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		ghw.CPU(options...)
-		ghw.Memory(options...)
-		ghw.Block(options...)
-		ghw.Topology(options...)
-		ghw.Network(options...)
-		ghw.PCI(options...)
-		ghw.GPU(options...)
-		ghw.Accelerator(options...)
-		ghw.USB(options...)
-		ghw.TPM(options...)
-		ghw.Product(options...)
-		ghw.Chassis(options...)
-		cpu.InfoWithContext(b.Context())
-		cpu.CountsWithContext(b.Context(), false)
-		mem.VirtualMemoryWithContext(b.Context())
-		mem.SwapMemoryWithContext(b.Context())
-		disks.PartitionsWithContext(b.Context(), false)
-		net.InterfacesWithContext(b.Context())
-		host.SensorsTemperaturesWithContext(b.Context())
-		host.KernelVersionWithContext(b.Context())
 	}
 }
 
