@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -71,12 +72,50 @@ func checkCPUInfo(a *agreement) {
 				return ""
 			})
 		}
-		if model := one(got["hardware.cpu.model"]); strings.Contains(model, "part-") {
-			a.check(family, base, "core named", model, "a name", nil)
-		} else if model != "none" {
-			a.check(family, base, "core named", "yes", "yes", nil)
-		}
+		a.coreNamed(family, base, got)
 	}
+}
+
+// makers are the companies behind lines of products; other files begin with the maker's own name.
+var makers = map[string]string{"galaxy": "samsung", "moto": "motorola", "pixel": "google", "zenfone": "asus",
+	"xperia": "sony", "iconia": "acer", "atm7029b": "actions"}
+
+// checkPhones holds the maker against the name of the file, where Android's properties name one, and wants a name for
+// every core.
+func checkPhones(a *agreement) {
+	const family = "pytorch-cpuinfo-fs"
+	for _, name := range recorded(a.t, family, "*.json.gz") {
+		base := strings.TrimSuffix(filepath.Base(name), ".json.gz")
+		line, _, _ := strings.Cut(base, "-")
+		tree := files(a.t, name)
+		got := a.told(tree, boardSubject(), cpuSubject())
+		maker := one(got["hardware.board.vendor"])
+		if tree.nodes["/system/build.prop"] != "" && !strings.HasPrefix(line, "nexus") && line != "padcod" {
+			want := cmp.Or(makers[line], line)
+			if strings.HasPrefix(maker, want) {
+				want = maker
+			}
+			a.check(family, base, "maker", maker, want, nil)
+		}
+		a.coreNamed(family, base, got)
+	}
+	for _, name := range recorded(a.t, "pytorch-cpuinfo", "*.log") {
+		m := machine{"/proc/cpuinfo": string(content(a.t, name))}
+		a.coreNamed("pytorch-cpuinfo", filepath.Base(name), a.told(m.tree(), cpuSubject()))
+	}
+}
+
+// coreNamed wants names, not numbers, for the cores of which anything is told.
+func (a *agreement) coreNamed(family, machine string, got map[string][]string) {
+	model := one(got["hardware.cpu.model"])
+	if model == "none" {
+		return
+	}
+	have := "yes"
+	if strings.Contains(model, "part-") {
+		have = model
+	}
+	a.check(family, machine, "core named", have, "yes", nil)
 }
 
 // chip checks that a text which names a chip names the one found, by its number or by the name it is sold under.

@@ -129,6 +129,24 @@ func (a *agreement) hwloc(family string, m rooted, printed string) {
 	a.check(family, m.name, "numa nodes", one(got["hardware.cpu.numa_nodes"]), count("NUMANode"), why)
 }
 
+var onlineTotal = regexp.MustCompile(`Total online memory: +([0-9.]+)G`)
+
+// checkLsmem holds the probe against the sum that lsmem printed.
+func checkLsmem(a *agreement) {
+	const family = "util-linux-lsmem"
+	for _, archive := range recorded(a.t, family, "*.tar.*") {
+		for _, m := range unpacked(a.t, archive) {
+			printed, err := os.ReadFile(filepath.Join(filepath.Dir(archive), "expected", "lsmem-"+m.name))
+			total := onlineTotal.FindSubmatch(printed)
+			if err != nil || total == nil {
+				continue
+			}
+			bytes, _ := strconv.ParseFloat(one(a.told(m.tree, memorySubject())["hardware.memory_bytes"]), 64)
+			a.check(family, m.name, "memory GiB", strconv.FormatFloat(bytes/(1<<30), 'f', 1, 64), string(total[1]), nil)
+		}
+	}
+}
+
 // confined reports whether hwloc ran in a cpuset, of which it then speaks instead of the machine.
 func (m rooted) confined() bool {
 	set, err := m.tree.Read("/proc/self/cpuset", 256)

@@ -83,11 +83,13 @@ func (a *agreement) table() string {
 // families are the recorded machines that come with another source to hold the probe against.
 func families() map[string]func(*agreement) {
 	return map[string]func(*agreement){
+		"util-linux-lsmem":  checkLsmem,
 		"util-linux-lscpu":  checkLscpu,
 		"hwloc-linux":       checkHwloc,
 		"jetson-boards":     checkJetson,
 		"sbc-bench-cpuinfo": checkCPUInfo,
 		"sbc-bench-report":  checkReports,
+		"pytorch-cpuinfo":   checkPhones,
 
 		"checkbox-udevadm":        checkDevices,
 		"util-linux-lsblk":        checkLsblk,

@@ -117,11 +117,11 @@ func name(p *Pass, d deviceTree, info cpuinfo) {
 		p.Meta("board", vendor.Text()+" "+model.Text())
 		return
 	}
-	if props := readProps(p); props.has() {
-		p.Value("hardware.board.vendor", props.first("ro.product.manufacturer", "ro.product.brand"), props.Evidence.With(
-			"ro.product.manufacturer="+props.first("ro.product.manufacturer", "ro.product.brand")))
-		p.Value("hardware.board.model", props.values["ro.product.model"],
-			props.Evidence.With("ro.product.model="+props.values["ro.product.model"]))
+	props := readProps(p)
+	maker, product := props.first("ro.product.manufacturer", "ro.product.brand"), props.first("ro.product.model")
+	if maker != "" || product != "" {
+		p.Value("hardware.board.vendor", maker, props.With("ro.product.manufacturer="+maker))
+		p.Value("hardware.board.model", product, props.With("ro.product.model="+product))
 		return
 	}
 	board := info.board
@@ -147,7 +147,7 @@ func placeholder(text string) bool {
 	return false
 }
 
-// findChip names the system on chip by the best source: device tree, the kernel's soc device, Android, /proc/cpuinfo.
+// findChip names the system on chip by the best source: device tree, the kernel's soc device, /proc/cpuinfo, Android.
 func findChip(p *Pass, d deviceTree, info cpuinfo) (chip, Evidence) {
 	if c, from := chipOfCompatible(d.compatible); c.name != "" {
 		return c, d.compatibleFile.With(from)
@@ -164,17 +164,14 @@ func findChip(p *Pass, d deviceTree, info cpuinfo) (chip, Evidence) {
 			return c, e.With(from)
 		}
 	}
-	if props := readProps(p); props.has() {
-		for _, key := range []string{"ro.chipname", "ro.mediatek.platform", "ro.board.platform", "ro.product.board",
-			"ro.hardware"} {
-			if c, _ := chipOfText(props.values[key]); c.name != "" {
-				return c, props.Evidence.With(key + "=" + props.values[key])
-			}
-		}
-	}
 	c, from := chipOfText(info.hardware)
 	if c.name == "" {
 		c, from = chipOfText(info.first().model)
+	}
+	if c.name == "" {
+		if c, e := chipOfProps(readProps(p)); c.name != "" {
+			return c, e
+		}
 	}
 	if c.vendor == "broadcom" {
 		first := info.first()
@@ -183,6 +180,17 @@ func findChip(p *Pass, d deviceTree, info cpuinfo) (chip, Evidence) {
 		}
 	}
 	return c, info.With(from).As(Medium)
+}
+
+// chipOfProps comes last: Android's properties often name the family of the chip only.
+func chipOfProps(props props) (chip, Evidence) {
+	for _, key := range []string{"ro.chipname", "ro.mediatek.platform", "ro.board.platform", "ro.product.board",
+		"ro.hardware"} {
+		if c, _ := chipOfText(props.values[key]); c.name != "" {
+			return c, props.With(key + "=" + props.values[key])
+		}
+	}
+	return chip{}, Evidence{}
 }
 
 func familyOf(d deviceTree) (string, Evidence) {
@@ -208,11 +216,9 @@ type props struct {
 	values map[string]string
 }
 
-func (p props) has() bool { return len(p.values) > 0 }
-
 func (p props) first(keys ...string) string {
 	for _, k := range keys {
-		if v := p.values[k]; v != "" {
+		if v := p.values[k]; !placeholder(v) && !strings.HasPrefix(v, "generic") {
 			return v
 		}
 	}

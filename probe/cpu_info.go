@@ -69,10 +69,25 @@ func parseCPUInfo(raw string) cpuinfo {
 	if len(info.cpus) == 0 && (info.common.part != "" || info.common.model != "") && info.count == 0 {
 		info.cpus = []processor{info.common} // a kernel for one processor does not number it
 	}
+	info.share()
+	return info
+}
+
+// share gives each processor what is said once for all: outside of the blocks or, by older ARM kernels, in one of them.
+func (info *cpuinfo) share() {
+	speaker, speakers := processor{}, 0
+	for _, c := range info.cpus {
+		if c.part != "" {
+			speaker = c
+			speakers++
+		}
+	}
 	for i := range info.cpus {
 		info.cpus[i].inherit(info.common)
+		if speakers == 1 {
+			info.cpus[i].inherit(speaker)
+		}
 	}
-	return info
 }
 
 // beginsProcessor knows "processor : 0" and, of s390, "processor 0: version = …".

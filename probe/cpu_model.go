@@ -152,8 +152,12 @@ func (c processor) design() string {
 	return marketing(c.model)
 }
 
-// marketing strips a brand string of what is no name: trade marks, clock rates, the word CPU.
+// marketing strips a brand string of what is no name: trade marks, clock rates, the word CPU, and all of it where an
+// ARM kernel gives the architecture instead.
 func marketing(name string) string {
+	if strings.HasPrefix(name, "ARMv") || strings.HasPrefix(name, "AArch64 Processor") {
+		return ""
+	}
 	name, _, _ = strings.Cut(name, " @ ")
 	if before, _, ok := strings.Cut(name, ","); ok {
 		name = before

@@ -63,6 +63,11 @@ func TestCPU(t *testing.T) {
 			hardware.cpu.vendor=sifive hardware.cpu.model=u74-mc hardware.cpu.numa_nodes=1 hardware.cpu.isa.rvm
 			hardware.cpu.isa.rva hardware.cpu.isa.rvf hardware.cpu.isa.rvd hardware.cpu.isa.rvc hardware.cpu.isa.rvv
 			hardware.cpu.isa.zba hardware.cpu.isa.zbb`},
+		"an older kernel that names the part behind the last processor": {machine{
+			"/proc/cpuinfo": "Processor : AArch64 Processor rev 3 (aarch64)\nprocessor : 0\n\nprocessor : 1\n" +
+				"Features : fp asimd\nCPU implementer : 0x41\nCPU part : 0xd03\n\nHardware : x\n",
+		}, `hardware.cpu_cores=2 hardware.cpu_threads=2 hardware.cpu.arch=arm64 hardware.cpu.vendor=arm
+			hardware.cpu.model=cortex-a53 hardware.cpu.isa.neon hardware.cpu.numa_nodes=1`},
 		"an ARM part nobody has named keeps its numbers": {machine{
 			"/proc/cpuinfo": "processor : 0\nFeatures : half thumb neon\nCPU implementer : 0x41\nCPU part : 0xfff\n",
 		}, `hardware.cpu_cores=1 hardware.cpu_threads=1 hardware.cpu.packages=1 hardware.cpu.arch=arm

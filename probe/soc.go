@@ -46,7 +46,7 @@ var socRules = []socRule{
 	rule("realtek", "realtek", `(rtd\d+\w*)`, ""),
 	rule("renesas", "renesas", `(r[789]a\d+\w*)`, ""),
 	rule("rockchip", "rockchip", `((?:rk|rv|px)\d{3,4}\w*)`, `\b(rk\d{4}\w*)`),
-	rule("samsung", "samsung", `(exynos\w*\d+\w*)`, `\b(?:(exynos ?(?:auto)? ?v?\d{1,4})|smdk(\d{4})|universal(\d{4}))\b`),
+	rule("samsung", "samsung", `(exynos\w*\d+\w*)`, `\b(?:(exynos ?(?:auto ?v?\d{1,2}|\d{4}))|smdk(\d{4})|universal(\d{4}))\b`),
 	rule("sifive", "sifive", `(fu\d+(?:-c\d+)?)(?:-?\w*)`, ""),
 	rule("socionext", "socionext", `(\w+)`, ""),
 	rule("sophgo", "sophgo", `((?:sg|cv|bm)\d+\w*)`, `\b(bm\d{4}\w*)`),
