@@ -169,6 +169,9 @@ func FuzzDocuments(f *testing.F) {
 	for i, d := range documents {
 		f.Add(uint8(i), []byte(d.text))
 	}
+	for i := range documents {
+		f.Add(uint8(i), []byte(`{"v":1,"health":{},"inputs":[{}]}`))
+	}
 	f.Fuzz(func(t *testing.T, which uint8, text []byte) {
 		d := documents[int(which)%len(documents)]
 		doc, again := d.new(), d.new()

@@ -16,7 +16,7 @@ func (Guarantee) words() []string {
 // Promise is the guarantee of one input, and why it is no better or where it ends.
 type Promise struct {
 	Input     string    `json:"input"`
-	Guarantee Guarantee `json:"guarantee"`
+	Guarantee Guarantee `json:"guarantee,omitzero"`
 	Why       string    `json:"why"`
 	Unknown
 }

@@ -121,7 +121,7 @@ func isHex(text string) bool {
 type Heartbeat struct {
 	Uptime     uint64             `json:"uptime"` // seconds
 	Saturation float64            `json:"saturation"`
-	Health     Health             `json:"health"`
+	Health     Health             `json:"health,omitzero"`
 	Free       map[string]uint64  `json:"free,omitzero"`   // such as memory_mb
 	Gauges     map[string]float64 `json:"gauges,omitzero"` // such as a temperature
 	Outbox     Outbox             `json:"outbox"`

@@ -90,7 +90,7 @@ func HeadOf(h mesh.Head) *Head {
 
 // Health is how a daemon or a node feels, with a reason unless it is healthy.
 type Health struct {
-	Level  Grade  `json:"level"`
+	Level  Grade  `json:"level,omitzero"`
 	Reason string `json:"reason,omitzero"`
 	Unknown
 }

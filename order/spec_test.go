@@ -58,6 +58,8 @@ func TestSpecIsToldAllItsMistakes(t *testing.T) {
 			`inbox.max_events is 2000000: want at most 1048576`,
 			`inbox.max_bytes is 100000000: want at most 67108864`,
 		}},
+		{"many inputs", `{"kind":"ewma","inputs":[` + strings.Repeat(`{},`, 64) + `{}]}`,
+			[]string{`inputs has 65 entries: want at most 64`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

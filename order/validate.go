@@ -49,8 +49,12 @@ func (s Spec) check(path string, m *Mistakes) {
 	} else if config != "" && !json.Valid(s.Config) {
 		m.add(field(path, "config"), "is not JSON", "want {…} with the settings of the kind")
 	}
+	s.checkPolicies(path, m)
 	checkLength(field(path, "inputs"), len(s.Inputs), MaxInputs, m)
 	checkLength(field(path, "outputs"), len(s.Outputs), MaxOutputs, m)
+	if len(s.Inputs) > MaxInputs || len(s.Outputs) > MaxOutputs {
+		return // to look at each beside each other would take long
+	}
 	seen := map[string]int{}
 	for i, in := range s.Inputs {
 		at := element(field(path, "inputs"), i)
@@ -71,7 +75,6 @@ func (s Spec) check(path string, m *Mistakes) {
 		}
 		ways[way] = i
 	}
-	s.checkPolicies(path, m)
 }
 
 func checkLength(path string, length, limit int, m *Mistakes) {

@@ -25,7 +25,8 @@ func TestScreenShowsWhatHoldsNow(t *testing.T) {
 	say("pres", presence)
 	say("pres", presence)
 	say("hb", &order.Heartbeat{Health: order.Health{Level: order.Healthy}})
-	say("rep/mean", &order.Report{Generation: 3, State: order.Running, Kind: "ewma", Stats: map[string]uint64{"events": 17}})
+	stats := map[string]uint64{"events": 17}
+	say("rep/mean", &order.Report{Generation: 3, State: order.Running, Kind: "ewma", Stats: stats})
 	if err := w.screen.draw(w.view); err != nil {
 		t.Fatal(err)
 	}
