@@ -22,9 +22,8 @@ const (
 
 // presence is what the node says of itself, and what the broker says once it is lost. It is read by the connection.
 type presence struct {
-	mu      sync.Mutex
-	doc     order.Presence
-	attempt uint64
+	mu  sync.Mutex
+	doc order.Presence
 }
 
 func (p *presence) set(state order.Life) {

@@ -104,7 +104,7 @@ func (info cpuinfo) sharedCaches() []sharedCache {
 
 // parseKiB reads sizes such as 32K, 8192 KB and 24M, and refuses a cache of none or above 64 GiB.
 func parseKiB(text string) (int64, bool) {
-	digits := strings.TrimRight(text, "KMBkiB ")
+	digits := strings.TrimRight(text, "KMBki ")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n <= 0 || n > 64<<20 {
 		return 0, false

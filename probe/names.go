@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-// idFiles are where systems keep the names of PCI and USB vendors and devices.
-var (
-	pciNames = [...]string{"/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids"}
-	usbNames = [...]string{"/usr/share/misc/usb.ids", "/usr/share/hwdata/usb.ids", "/var/lib/usbutils/usb.ids"}
-)
+// pciNames are where systems keep the names of PCI vendors and devices.
+var pciNames = [...]string{"/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids", "/usr/share/pci.ids"}
 
 const maxNameFile = 4 << 20
 
@@ -19,10 +16,6 @@ func pciName(p *Pass, vendor, device uint16) string {
 		return name
 	}
 	return listedName(p, pciNames[:], vendor, device)
-}
-
-func usbName(p *Pass, vendor, product uint16) string {
-	return listedName(p, usbNames[:], vendor, product)
 }
 
 func listedName(p *Pass, files []string, vendor, device uint16) string {

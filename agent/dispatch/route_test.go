@@ -82,7 +82,7 @@ func TestRouterFindsWhatThePlainRulesFind(t *testing.T) {
 			r.remove(ports[0])
 			ports = ports[1:]
 		}
-		if r.root.below != nil && len(r.root.below) > 0 || r.root.plus != nil || len(r.root.ends)+len(r.root.rest) > 0 {
+		if len(r.root.below) > 0 || r.root.plus != nil || len(r.root.ends)+len(r.root.rest) > 0 {
 			t.Fatal("branches are left of a tree without filters")
 		}
 	})
