@@ -21,6 +21,7 @@ type books struct {
 	firstRow mesh.Position
 
 	journal, kept, outbox, snapshots int64 // bytes
+	documents, poison                int64
 	counts                           counts
 	oldestRow                        time.Duration // age of the store when the oldest row was written
 }

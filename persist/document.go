@@ -3,6 +3,7 @@ package persist
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,7 +23,7 @@ func documentKey(bucket, key string) ([]byte, error) {
 	return append([]byte(bucket+"\x00"), key...), nil
 }
 
-// Put writes a document; it is durable when Put returns nil.
+// Put writes a document; it is durable when Put returns nil. One that has no room is refused with ErrFull.
 func (s *Store) Put(bucket, key string, value []byte) error {
 	k, err := documentKey(bucket, key)
 	if err != nil {
@@ -32,17 +33,32 @@ func (s *Store) Put(bucket, key string, value []byte) error {
 		return fmt.Errorf("document %q in %q has %d bytes, above %d", key, bucket, len(value), maxDocument)
 	}
 	value = slices.Clone(value)
-	return s.do(func(c *change) error { return c.putDocument(k, value) })
+	var full error
+	err = s.do(func(c *change) error {
+		added, room := entry(k, value)+headerSize, c.opts.Limits.Documents-c.books.documents
+		if old := c.tx.Bucket([]byte(documentsBucket)).Get(k); old != nil {
+			room += entry(k, old)
+		}
+		if added > room {
+			full = fmt.Errorf("document %q in %q: %d bytes where %d are left: %w", key, bucket, added, room, ErrFull)
+			return nil
+		}
+		return c.putDocument(k, value)
+	})
+	return errors.Join(err, full)
 }
 
 func (c *change) putDocument(key, value []byte) error {
 	bucket := c.tx.Bucket([]byte(documentsBucket))
-	if bucket.Get(key) == nil {
+	if old := bucket.Get(key); old != nil {
+		c.books.documents -= entry(key, old)
+	} else {
 		c.books.counts.documents++
 		c.totals = true
 	}
-	r := record{kind: documentRecord, body: value}
-	return bucket.Put(key, appendRecord(nil, documentsBucket, key, r))
+	raw := appendRecord(nil, documentsBucket, key, record{kind: documentRecord, body: value})
+	c.books.documents += entry(key, raw)
+	return bucket.Put(key, raw)
 }
 
 // Get reads a document, false when there is none. One that is damaged is an alarm and not there.
@@ -79,7 +95,8 @@ func (s *Store) Delete(bucket, key string) error {
 	}
 	return s.do(func(c *change) error {
 		bucket := c.tx.Bucket([]byte(documentsBucket))
-		if bucket.Get(k) != nil {
+		if old := bucket.Get(k); old != nil {
+			c.books.documents -= entry(k, old)
 			c.books.counts.documents--
 			c.totals = true
 		}
@@ -87,7 +104,7 @@ func (s *Store) Delete(bucket, key string) error {
 	})
 }
 
-// Each gives every document of a bucket, in order of keys. The value may be kept.
+// Each gives every document of a bucket, in order of keys. The value may be kept; the function must not call the store.
 func (s *Store) Each(bucket string, give func(key string, value []byte) error) error {
 	prefix := []byte(bucket + "\x00")
 	return s.view(func(tx *bolt.Tx) error {

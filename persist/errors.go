@@ -11,8 +11,8 @@ import (
 // ErrClosed is given to writes that come after the store has stopped.
 var ErrClosed = errors.New("store is closed")
 
-// ErrFull is the failure of a group that would carry the journal beyond its limit.
-var ErrFull = errors.New("journal is full")
+// ErrFull is the failure of what would carry the journal or the documents beyond their limits.
+var ErrFull = errors.New("store is full")
 
 // ErrDamaged is given to those who want to read a damaged file without repairing it.
 var ErrDamaged = errors.New("file is damaged")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"sync/atomic"
 	"testing"
 
@@ -55,7 +57,7 @@ func failAt(t *testing.T, k int, seen map[string]bool) (hit bool) {
 	}
 	var last mesh.Position
 	var acked uint64
-	for range 6 {
+	for range 4 {
 		g := mesh.Group{}
 		last = c.feed(&g, last)
 		last = c.feed(&g, last)
@@ -97,6 +99,54 @@ func failAt(t *testing.T, k int, seen map[string]bool) (hit bool) {
 		t.Errorf("alarms %v", alarms)
 	}
 	return failed.Load()
+}
+
+// TestFailingSystemCallIsUnknownAndNothingElse has a tracer fail one call of a writing process, which then stops by
+// itself, and looks at what it left.
+func TestFailingSystemCallIsUnknownAndNothingElse(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil || os.Getenv("CI_EMULATOR") != "" {
+		t.Skip("failing system calls needs strace, without an emulator")
+	}
+	last := 24
+	if os.Getenv("CI_LONG") != "" {
+		last = 120
+	}
+	wrote, hurt := 0, 0
+	for _, call := range []string{"fdatasync", "pwrite64", "fsync"} {
+		for when := 8; when <= last; when += 8 {
+			dir := t.TempDir()
+			inject := fmt.Sprintf("inject=%s:error=EIO:when=%d", call, when)
+			args := []string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", inject}
+			args = append(args, self("child-writer", dir, "1", "40")...)
+			acked, tried, failed := writeUntilEnd(t, exec.Command(strace, args...))
+			if failed {
+				hurt++
+			}
+			wrote += int(tried[0])
+			s, stop := start(t, dir, Options{})
+			for i, id := range counterIDs {
+				c, err := restore(s, id)
+				if err != nil {
+					t.Fatalf("%s %d: %v", call, when, err)
+				}
+				if c.count < acked[i] || c.count > tried[i] {
+					t.Errorf("%s %d: %s counted %d: acknowledged %d, tried %d", call, when, id, c.count, acked[i], tried[i])
+				}
+				checkRows(t, s, id, c.count)
+			}
+			if alarms := s.Alarms(); len(alarms) > 0 {
+				t.Errorf("%s %d: alarms %v", call, when, alarms)
+			}
+			stop()
+		}
+	}
+	if wrote == 0 {
+		t.Skip("strace is there but does not work")
+	}
+	if hurt == 0 {
+		t.Error("no call failed")
+	}
 }
 
 // TestGroupsBehindAFailureAreAnsweredInOrder hands in many groups at once and lets the first fail.

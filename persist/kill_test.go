@@ -3,6 +3,7 @@ package persist
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -62,8 +63,8 @@ func restore(s *Store, id mesh.DaemonID) (*counter, error) {
 	return c, nil
 }
 
-// runKillChild writes groups until it is killed, and says before and after each which counts it holds.
-func runKillChild(dir string, seed uint64, out io.Writer) error {
+// runWriter writes so many groups, or until it is killed, and says before and after each which counts it holds.
+func runWriter(dir string, seed, groups uint64, out io.Writer) error {
 	s, err := Open(dir, Options{Check: checkCommand()})
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func runKillChild(dir string, seed uint64, out io.Writer) error {
 	random := rand.New(rand.NewPCG(seed, 1))
 	done := make(chan error, 8)
 	inFlight := 0
-	for {
+	for range groups {
 		g := &mesh.Group{Done: func(err error) { done <- err }}
 		for range 1 + random.IntN(20) {
 			c := counters[random.IntN(len(counters))]
@@ -117,6 +118,7 @@ func runKillChild(dir string, seed uint64, out io.Writer) error {
 			s.Done(row.Cursor)
 		}
 	}
+	return nil
 }
 
 func (c *counter) feed(g *mesh.Group, last mesh.Position) mesh.Position {
@@ -201,9 +203,36 @@ func checkRows(t *testing.T, s *Store, id mesh.DaemonID, count uint64) {
 // killOnce lets a child write until it has acknowledged some groups, kills it, and returns what it said last.
 func killOnce(t *testing.T, dir string, seed uint64, groups int) (acked, tried [3]uint64) {
 	t.Helper()
-	command := self("child-writer", dir, fmt.Sprint(seed))
+	command := self("child-writer", dir, fmt.Sprint(seed), fmt.Sprint(1<<40))
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Stderr = os.Stderr
+	acked, tried = listen(t, cmd, func() {
+		if groups--; groups == 0 {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err := cmd.Wait(); err == nil || groups > 0 {
+		t.Fatalf("the writer ended by itself: %v", err)
+	}
+	return acked, tried
+}
+
+// writeUntilEnd lets a child write until it ends by itself, and returns what it said last, and whether it failed.
+func writeUntilEnd(t *testing.T, cmd *exec.Cmd) (acked, tried [3]uint64, failed bool) {
+	t.Helper()
+	acked, tried = listen(t, cmd, func() {})
+	var ended *exec.ExitError
+	err := cmd.Wait()
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	return acked, tried, err != nil
+}
+
+// listen starts a writer and follows what it says, to the end.
+func listen(t *testing.T, cmd *exec.Cmd, acknowledged func()) (acked, tried [3]uint64) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -219,18 +248,10 @@ func killOnce(t *testing.T, dir string, seed uint64, groups int) (acked, tried [
 			break // the last line may be cut
 		}
 		tried = counts
-		if verb != "ack" {
-			continue
+		if verb == "ack" {
+			acked = counts
+			acknowledged()
 		}
-		acked = counts
-		if groups--; groups == 0 {
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := cmd.Wait(); err == nil || groups > 0 {
-		t.Fatalf("the writer ended by itself: %v", err)
 	}
 	return acked, tried
 }

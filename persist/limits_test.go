@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	berrors "go.etcd.io/bbolt/errors"
+
 	"github.com/edge-agent/edge-agent/mesh"
 )
 
@@ -16,7 +18,7 @@ import (
 func TestJournalStaysSmallWhileDaemonsAreSnapshotted(t *testing.T) {
 	s, _ := start(t, t.TempDir(), Options{Limits: Limits{Journal: 256 << 10}})
 	w, most := newWriter(), int64(0)
-	for i := range 600 {
+	for i := range 200 {
 		g := mesh.Group{}
 		for _, id := range []mesh.DaemonID{"a", "b", "c"} {
 			g.Steps = append(g.Steps, w.step(id, strings.Repeat("x", 500), "out"))
@@ -46,7 +48,7 @@ func TestStoppedDaemonAndUnsentOutputsDoNotHoldTheJournal(t *testing.T) {
 	s, stop := start(t, dir, options)
 	w := newWriter()
 	commit(t, s, mesh.Group{Steps: []mesh.Step{w.step("stopped", "one"), w.step("stopped", "two", "its output")}})
-	for i := range 400 {
+	for i := range 200 {
 		g := mesh.Group{Steps: []mesh.Step{w.step("busy", strings.Repeat("x", 500), "out")}}
 		if i%20 == 0 {
 			g.Snapshots = []mesh.Snapshot{w.snapshot("busy", fmt.Sprint(i))}
@@ -61,7 +63,7 @@ func TestStoppedDaemonAndUnsentOutputsDoNotHoldTheJournal(t *testing.T) {
 			t.Errorf("the stopped daemon replays %q", got)
 		}
 		rows, err := s.Next(Cursor{}, 1000)
-		if err != nil || len(rows) != 401 || string(rows[0].Payload) != "its output" {
+		if err != nil || len(rows) != 201 || string(rows[0].Payload) != "its output" {
 			t.Errorf("%d rows, %v", len(rows), err)
 		}
 		if alarms := s.Alarms(); len(alarms) > 0 {
@@ -249,4 +251,92 @@ func TestWindowWaitsForOthersAndASyncGroupEndsIt(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestDocumentWithoutRoomIsRefusedAndTheStoreGoesOn(t *testing.T) {
+	s, _ := start(t, t.TempDir(), Options{Limits: Limits{Documents: 1000}})
+	for range 3 { // replacing takes no more room
+		if err := s.Put("b", "k", make([]byte, 600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Put("b", "l", make([]byte, 600)); !errors.Is(err, ErrFull) {
+		t.Errorf("put: %v", err)
+	}
+	if err := s.Put("b", "m", make([]byte, 100)); err != nil {
+		t.Errorf("put of a small one: %v", err)
+	}
+}
+
+func TestFullPoisonListDropsTheOldest(t *testing.T) {
+	s, _ := start(t, t.TempDir(), Options{Limits: Limits{Poison: 3000}})
+	w := newWriter()
+	for i := range 6 {
+		step := w.step("a", fmt.Sprint(i, strings.Repeat("x", 800)))
+		step.Poison = true
+		commit(t, s, mesh.Group{Steps: []mesh.Step{step}})
+	}
+	list, err := s.Poison()
+	if err != nil || len(list) != 3 || list[0].Event.Payload[0] != '3' {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+}
+
+// TestFullStoreFitsItsFile fills every part, at an eighth of the usual sizes, with records that leave half of their
+// pages empty, and goes on.
+func TestFullStoreFitsItsFile(t *testing.T) {
+	s, _ := start(t, t.TempDir(), Options{Limits: Limits{
+		File: 16 << 20, Journal: 4 << 20, Outbox: 8 << 20, Snapshots: 2 << 20, Documents: 1 << 20, Poison: 512 << 10, SnapshotValue: 8 << 10,
+	}})
+	w, payload := newWriter(), strings.Repeat("x", 2000)
+	for i := range 64 {
+		if err := s.Put("docs", fmt.Sprint(i), make([]byte, 15000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 160 {
+		g := mesh.Group{}
+		for j := range 20 {
+			id := mesh.DaemonID(fmt.Sprintf("d%02d", j))
+			step := w.step(id, payload, payload)
+			step.Poison = i%20 == 0
+			g.Steps = append(g.Steps, step)
+			if i%25 == j {
+				g.Snapshots = append(g.Snapshots, w.snapshot(id, strings.Repeat("x", 50000)))
+			}
+		}
+		commit(t, s, g)
+	}
+	stats := s.Stats()
+	if stats.Outbox < stats.OutboxLimit/2 || stats.Snapshots < stats.SnapshotsLimit*9/10 || stats.Dropped == 0 {
+		t.Errorf("the store was not filled: %+v", stats)
+	}
+}
+
+func TestFileWithoutRoomFailsAndIsUsableAgain(t *testing.T) {
+	s, _ := start(t, t.TempDir(), Options{Limits: Limits{File: 2 << 20}})
+	kept := 0
+	for ; ; kept++ {
+		err := s.Put("docs", fmt.Sprint(kept), make([]byte, 100<<10))
+		if errors.Is(err, berrors.ErrMaxSizeReached) {
+			break
+		}
+		if err != nil || kept > 100 {
+			t.Fatalf("document %d: %v", kept, err)
+		}
+	}
+	if err := s.Reopen(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range kept {
+		if _, ok, err := s.Get("docs", fmt.Sprint(i)); !ok || err != nil {
+			t.Errorf("document %d of %d: %v, %v", i, kept, ok, err)
+		}
+		if err := s.Delete("docs", fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Put("docs", "again", make([]byte, 100<<10)); err != nil {
+		t.Error(err)
+	}
 }

@@ -14,6 +14,12 @@ import (
 
 const lockName = "agent.lock"
 
+// Who only reads does not say so in the lock, and is soon gone.
+const (
+	lockPatience = 5 * time.Second
+	lockPause    = 50 * time.Millisecond
+)
+
 // lock takes the state directory, shared for readers, or fails with LockedError naming the holder.
 func lock(dir string, shared bool) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
@@ -28,9 +34,10 @@ func lock(dir string, shared bool) (*os.File, error) {
 	if shared {
 		how = unix.LOCK_SH
 	}
-	for {
+	for begun := time.Now(); ; time.Sleep(lockPause) {
 		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
+		readers := errors.Is(err, unix.EWOULDBLOCK) && holder(f, dir).PID == 0
+		if !errors.Is(err, unix.EINTR) && !(readers && time.Since(begun) < lockPatience) {
 			break
 		}
 	}
@@ -65,5 +72,8 @@ func holder(f *os.File, dir string) *LockedError {
 	pid, since, _ := strings.Cut(strings.TrimSpace(string(b[:n])), " ")
 	e.PID, _ = strconv.Atoi(pid)
 	e.Since, _ = time.Parse(time.RFC3339, since)
+	if e.PID <= 0 || errors.Is(unix.Kill(e.PID, 0), unix.ESRCH) {
+		return &LockedError{Dir: dir} // the one who wrote it is dead: whoever holds the lock now only reads
+	}
 	return e
 }

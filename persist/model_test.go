@@ -238,6 +238,7 @@ func (m *model) Restart(t *rapid.T) {
 func summary(b *books) map[string]any {
 	sums := map[string]any{
 		"journal": b.journal, "kept": b.kept, "outbox": b.outbox, "snapshots": b.snapshots,
+		"documents": b.documents, "poison": b.poison,
 		"counts": fmt.Sprint(b.counts), "last": b.last, "front": b.front, "open": len(b.open),
 	}
 	for id, a := range b.daemons {

@@ -23,7 +23,7 @@ const Schema = 1
 const (
 	fileName  = "state.db"
 	cleanName = "state.clean"
-	growth    = 1 << 20 // bytes by which the file grows
+	growths   = 128 // the file grows by this part of its limit
 	slack     = 16 << 20
 )
 
@@ -142,7 +142,7 @@ func (s *Store) bolt(path string) (*bolt.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	db.AllocSize = growth
+	db.AllocSize = int(s.opts.Limits.File / growths)
 	return db, nil
 }
 

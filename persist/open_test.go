@@ -184,7 +184,7 @@ func TestDamagedFileIsNotOpenedForReading(t *testing.T) {
 
 func TestLooseFileIsCompactedAtOpen(t *testing.T) {
 	dir := t.TempDir()
-	s, stop := start(t, dir, Options{})
+	s, stop := start(t, dir, Options{Limits: Limits{Documents: 64 << 20}})
 	big := make([]byte, 1<<20-100)
 	for _, key := range "abcdefghijklmnopqrstuvwxyz" {
 		if err := s.Put("big", string(key), big); err != nil {

@@ -35,7 +35,8 @@ type Limits struct {
 	OutboxAge     time.Duration // how long an output may wait: 14 days
 	Snapshots     int64         // bytes of all kept snapshots: 16 MiB
 	SnapshotValue int           // a larger snapshot is kept in a file of its own: 64 KiB
-	Poison        int           // number of poison events kept: 1,000
+	Documents     int64         // bytes of all documents: 8 MiB
+	Poison        int64         // bytes of the poison list, the oldest out first: 4 MiB
 	Damaged       int           // number of damaged files kept beside: 3
 }
 
@@ -50,6 +51,8 @@ func (o Options) withDefaults() Options {
 	set(&l.Journal, 32<<20)
 	set(&l.Outbox, 64<<20)
 	set(&l.Snapshots, 16<<20)
+	set(&l.Documents, 8<<20)
+	set(&l.Poison, 4<<20)
 	count := func(v *int, d int) {
 		if *v <= 0 {
 			*v = d
@@ -57,7 +60,6 @@ func (o Options) withDefaults() Options {
 	}
 	count(&l.OutboxRows, 500_000)
 	count(&l.SnapshotValue, 64<<10)
-	count(&l.Poison, 1000)
 	count(&l.Damaged, 3)
 	if l.OutboxAge <= 0 {
 		l.OutboxAge = 14 * 24 * time.Hour

@@ -231,8 +231,8 @@ func (c *change) waiting(p mesh.Position) bool {
 
 // trimOutbox gives up the oldest rows beyond the limits and leaves a gap record for each run of them.
 func (c *change) trimOutbox() error {
-	b, limits := c.books, c.opts.Limits
-	for range max(256, c.budget) {
+	b, limits, crowded := c.books, c.opts.Limits, c.crowded()
+	for range c.budget {
 		key, value := c.rows().First()
 		if b.firstRow = keyPosition(key); key == nil {
 			return nil
@@ -244,7 +244,7 @@ func (c *change) trimOutbox() error {
 		reason := reasonFull
 		if c.age-b.oldestRow > limits.OutboxAge {
 			reason = reasonAge
-		} else if b.counts.rows <= limits.OutboxRows && b.outbox <= limits.Outbox {
+		} else if !crowded && b.counts.rows <= limits.OutboxRows && b.outbox <= limits.Outbox {
 			return nil
 		}
 		if err := c.giveUp(keyCursor(key), key, value, reason); err != nil {
@@ -252,6 +252,14 @@ func (c *change) trimOutbox() error {
 		}
 	}
 	return nil
+}
+
+// crowded reports whether the pages in use come near the size of the file. Its parts can be within their limits then,
+// because records leave a part of their pages empty.
+func (c *change) crowded() bool {
+	stats, page := c.db.Stats(), int64(c.db.Info().PageSize)
+	used := c.tx.Size() - page*int64(stats.FreePageN+stats.PendingPageN)
+	return used > c.opts.Limits.File/8*7
 }
 
 // A row's body: age of the store when it was written, and the wall clock, both in nanoseconds; size of the output.

@@ -24,21 +24,32 @@ func (c *change) poisoned(s *mesh.Step) error {
 	if err := resolve(c.tx, &whole); err != nil {
 		c.alarm(DamagedRecord, s.Daemon, "poison event %d: %v", s.Position, err)
 	}
-	bucket := c.tx.Bucket([]byte(poisonBucket))
-	if c.books.counts.poison >= c.opts.Limits.Poison {
-		key, _ := bucket.Cursor().First()
-		c.alarm(Refused, s.Daemon, "poison list is full: the oldest entry is dropped")
-		if err := bucket.Delete(key); err != nil {
-			return fmt.Errorf("drop poison: %w", err)
-		}
-		c.books.counts.poison--
-	}
 	key := positionKey(s.Position)
 	body := mesh.AppendStep(binary.LittleEndian.AppendUint64(nil, uint64(c.wall)), &whole)
 	r := record{kind: poisonRecord, owner: ownerOf(s.Daemon), epoch: s.Epoch, sequence: uint64(s.Position), body: body}
+	raw := appendRecord(nil, poisonBucket, key, r)
+	bucket := c.tx.Bucket([]byte(poisonBucket))
+	for c.books.poison+entry(key, raw) > c.opts.Limits.Poison && c.books.counts.poison > 0 {
+		oldest, value := bucket.Cursor().First()
+		c.alarm(Refused, s.Daemon, "poison list is full: the event at %d is dropped", keyPosition(oldest))
+		if err := c.dropPoison(bucket, oldest, value); err != nil {
+			return err
+		}
+	}
 	c.books.counts.poison++
+	c.books.poison += entry(key, raw)
 	c.totals = true
-	return bucket.Put(key, appendRecord(nil, poisonBucket, key, r))
+	return bucket.Put(key, raw)
+}
+
+func (c *change) dropPoison(bucket *bolt.Bucket, key, value []byte) error {
+	c.books.counts.poison--
+	c.books.poison -= entry(key, value)
+	c.totals = true
+	if err := bucket.Delete(key); err != nil {
+		return fmt.Errorf("drop poison: %w", err)
+	}
+	return nil
 }
 
 func parsePoison(key, value []byte) (Poison, error) {
@@ -77,10 +88,9 @@ func (s *Store) Poison() ([]Poison, error) {
 func (s *Store) DeletePoison(p mesh.Position) error {
 	return s.do(func(c *change) error {
 		bucket, key := c.tx.Bucket([]byte(poisonBucket)), positionKey(p)
-		if bucket.Get(key) != nil {
-			c.books.counts.poison--
-			c.totals = true
+		if value := bucket.Get(key); value != nil {
+			return c.dropPoison(bucket, key, value)
 		}
-		return bucket.Delete(key)
+		return nil
 	})
 }

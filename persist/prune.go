@@ -236,6 +236,6 @@ func (c *change) quarantine(bucket string, key, value []byte) error {
 }
 
 const (
-	maxQuarantined = 256
-	maxEvidence    = 128 << 10
+	maxQuarantined = 64
+	maxEvidence    = 64 << 10
 )

@@ -72,7 +72,7 @@ func (s *Store) Last() (last mesh.Position, err error) {
 }
 
 // Replay gives a daemon's steps behind a position, in order, each with the payload of its input. What cannot be read
-// is left out with an alarm. An error of the function ends the replay.
+// is left out with an alarm. An error of the function, which must not call the store, ends the replay.
 func (s *Store) Replay(id mesh.DaemonID, after mesh.Position, give func(mesh.Step) error) error {
 	return s.view(func(tx *bolt.Tx) error {
 		state, ok, err := readHead(tx, id)

@@ -307,8 +307,16 @@ func (sc *scan) rest() {
 		}
 		return err
 	})
-	sc.each(poisonBucket, func([]byte, record, int64) error { n.poison++; return nil })
-	sc.each(documentsBucket, func([]byte, record, int64) error { n.documents++; return nil })
+	sc.each(poisonBucket, func(_ []byte, _ record, size int64) error {
+		n.poison++
+		sc.b.poison += size
+		return nil
+	})
+	sc.each(documentsBucket, func(_ []byte, _ record, size int64) error {
+		n.documents++
+		sc.b.documents += size
+		return nil
+	})
 }
 
 // judge compares what was met with what the heads and totals speak of.

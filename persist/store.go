@@ -2,12 +2,15 @@ package persist
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/edge-agent/edge-agent/mesh"
 )
@@ -220,6 +223,8 @@ func (s *Store) reopenIfAsked(ctx context.Context) bool {
 	if answer == nil {
 		return false
 	}
+	batch, sent, _ := s.take(true)
+	s.write(batch, sent)
 	err := s.exchange(ctx)
 	if err != nil {
 		s.failed = err
@@ -243,7 +248,10 @@ func (s *Store) exchange(ctx context.Context) error {
 		}
 		s.db = nil
 	}
-	return s.load(ctx)
+	if err := s.load(ctx); err != nil || !errors.Is(s.failed, berrors.ErrMaxSizeReached) {
+		return err
+	}
+	return s.compact() // what is free is in too small pieces
 }
 
 // Close leaves the file clean and gives the directory back. Run must have returned.
@@ -292,8 +300,14 @@ func (s *Store) newAlarm(kind AlarmKind, daemon mesh.DaemonID, format string, ar
 	return Alarm{Time: s.opts.Clock(), Kind: kind, Daemon: daemon, Text: fmt.Sprintf(format, args...)}
 }
 
+// raise tells an alarm once: what is damaged is met again and again.
 func (s *Store) raise(a Alarm) {
+	same := func(b Alarm) bool { return a.Kind == b.Kind && a.Daemon == b.Daemon && a.Text == b.Text }
 	s.mu.Lock()
+	if slices.ContainsFunc(s.alarms, same) {
+		s.mu.Unlock()
+		return
+	}
 	if len(s.alarms) >= maxAlarms {
 		s.alarms = append(s.alarms[:0], s.alarms[1:]...)
 	}
@@ -310,7 +324,7 @@ const maxAlarms = 100
 func (s *Store) Alarms() []Alarm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Alarm(nil), s.alarms...)
+	return slices.Clone(s.alarms)
 }
 
 // fault asks the rig whether the next step of a write shall fail.

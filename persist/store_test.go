@@ -26,9 +26,13 @@ func TestMain(m *testing.M) {
 			}
 			os.Exit(0)
 		case "child-writer":
-			seed, _ := strconv.ParseUint(os.Args[3], 10, 64)
-			fmt.Fprintln(os.Stderr, runKillChild(os.Args[2], seed, os.Stdout))
-			os.Exit(1)
+			seed, bad := strconv.ParseUint(os.Args[3], 10, 64)
+			groups, worse := strconv.ParseUint(os.Args[4], 10, 64)
+			if err := errors.Join(bad, worse, runWriter(os.Args[2], seed, groups, os.Stdout)); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
 	}
 	rounds := "10"
