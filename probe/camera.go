@@ -26,11 +26,16 @@ func cameraSubject() Subject {
 	return Subject{Name: "camera", Words: words, Uevents: []string{"video4linux"}, Probe: probeCamera}
 }
 
-// codecs are parts of the names of drivers whose video nodes change pictures and take none.
-var codecs = [...]string{"codec", "-isp", "_isp", "isp_", "vpu", "vdec", "venc", "hantro", "cedrus", "coda", "wave5", "rga",
-	"jpeg", "mdp", "fimc-m2m", "gsc", "g2d", "s5p-mfc", "venus", "iris", "deinterlace", "rotate", "pispbe", "pxp", "dma2d",
-	"mem2mem", "m2m", "rpivid", "hevc", "allegro", "vicodec", "vim2m", "vivid", "amphion", "delta", "bdisp", "vsp1", "fdp1",
-	"fcp", "nvenc", "nvdec", "vic", "scaler", "stateless", "v4l2loopback"}
+// codecs are words in the names of drivers whose video nodes change pictures and take none.
+var codecs = map[string]bool{
+	"codec": true, "vcodec": true, "isp": true, "vpu": true, "vdec": true, "rkvdec": true, "venc": true, "rkvenc": true,
+	"dec": true, "enc": true, "decoder": true, "encoder": true, "hantro": true, "cedrus": true, "coda": true,
+	"wave5": true, "rga": true, "jpeg": true, "mdp": true, "mdp3": true, "m2m": true, "mem2mem": true, "gsc": true,
+	"g2d": true, "ge2d": true, "mfc": true, "venus": true, "iris": true, "deinterlace": true, "rotate": true,
+	"pispbe": true, "pxp": true, "dma2d": true, "rpivid": true, "hevc": true, "allegro": true, "al5d": true, "al5e": true,
+	"vicodec": true, "vim2m": true, "vivid": true, "amphion": true, "delta": true, "bdisp": true, "vsp1": true,
+	"fdp1": true, "fcp": true, "nvenc": true, "nvdec": true, "vic": true, "vde": true, "scaler": true,
+}
 
 // camera is one source of pictures, all of its nodes together.
 type camera struct {
@@ -105,11 +110,13 @@ func readCamera(p *Pass, name string) (c camera, owner string) {
 	return c, device
 }
 
+// codec reports whether any word of the names is a codec's.
 func codec(names ...string) bool {
 	for _, name := range names {
-		name = strings.ToLower(name)
-		for _, part := range codecs {
-			if strings.Contains(name, part) {
+		for word := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+		}) {
+			if codecs[word] {
 				return true
 			}
 		}

@@ -26,7 +26,11 @@ func TestCamerasAreToldFromCodecs(t *testing.T) {
 		"the codecs of a Raspberry Pi": {
 			videoNode("video10", "bcm2835-codec-decode", soc+"bcm2835-codec", "bcm2835-codec").
 				with(videoNode("video13", "bcm2835-isp-output0", soc+"bcm2835-isp", "bcm2835-isp")).
-				with(videoNode("video19", "rpivid", "platform/feb10000.codec", "rpivid")), ``},
+				with(videoNode("video19", "rpivid", "platform/feb10000.codec", "rpivid")).
+				with(videoNode("video20", "pispbe-input", "platform/axi/1000880000.pisp_be", "pispbe")), ``},
+		"a camera whose name has the letters of a codec in it": {
+			videoNode("video0", "Device capture", "platform/soc/fe801000.csi", "sun6i-csi"), `
+			hardware.camera hardware.camera.count=1 hardware.camera.csi hardware.camera.model=device-capture`},
 		"its camera, with old and new drivers": {
 			videoNode("video0", "unicam-image", "platform/soc/fe801000.csi", "unicam").
 				with(videoNode("video1", "unicam-embedded", "platform/soc/fe801000.csi", "unicam")).

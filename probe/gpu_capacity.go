@@ -87,6 +87,9 @@ func probeGPUCapacity(p *Pass) error {
 		if all[i].Name == "" {
 			all[i].Name = gpuName(p, g)
 		}
+		if err := all[i].Memory.check(); err != nil {
+			all[i].Memory, all[i].doubt = nil, err
+		}
 	}
 	for i := range all {
 		all[i].tell(p, "hardware.gpu."+strconv.Itoa(i))
@@ -219,8 +222,16 @@ func amdCapacity(p *Pass, g gpu, kfd []kfdNode) capacity {
 	c.doubt = ifPresent(err)
 	if err == nil && total > 0 {
 		c.Memory, c.evidence = &NVMLMemory{Total: uint64(total)}, e
-		p.Gauge(Gauge{Kind: "gpu_memory_used", Name: g.address, Unit: "bytes", Path: g.dir + "/mem_info_vram_used",
-			Parse: Scaled(1)})
+		used := Gauge{Kind: "gpu_memory_used", Name: g.address, Unit: "bytes", Path: g.dir + "/mem_info_vram_used"}
+		used.Parse = Scaled(1)
+		free := used
+		free.Kind = "gpu_memory_free"
+		free.Parse = func(text string) (float64, bool) {
+			n, ok := Scaled(-1)(text)
+			return float64(total) + n, ok && float64(total)+n >= 0
+		}
+		p.Gauge(used)
+		p.Gauge(free)
 	}
 	for i, n := range kfd {
 		if n.address != g.address || n.vendor != 0x1002 {

@@ -220,6 +220,30 @@ func TestTheHelpersAnswersSuitTheMachineTheyComeFrom(t *testing.T) {
 	}
 }
 
+func TestACardOfAnotherDriverIsNotAskedOfNVIDIAs(t *testing.T) {
+	asked := 0
+	tools := func(context.Context, string, ...string) ([]byte, error) {
+		asked++
+		return nil, errNoTool
+	}
+	for driver, want := range map[string]int{"nouveau": 0, "vfio-pci": 0, "nvidia": 2} {
+		asked = 0
+		card := pciFunction("0000:01:00.0", "10DE:1EB8", "30200", driver, nil)
+		if report, _ := capacityOf(t, card.tree(), tools); asked != want || report.Status != Unsure {
+			t.Errorf("%s: %d programs run, want %d; %v", driver, asked, want, report.Status)
+		}
+	}
+}
+
+func TestMemoryThatCannotBeIsRefused(t *testing.T) {
+	for _, total := range []string{"-1", "9223372036854775807"} {
+		card := pciFunction("0000:03:00.0", "1002:738C", "38000", "amdgpu", machine{"mem_info_vram_total": total + "\n"})
+		if report, got := capacityOf(t, card.tree(), nil); strings.Contains(got, "vram") || report.Status == Absent {
+			t.Errorf("%s bytes: %v\n%s", total, report.Status, got)
+		}
+	}
+}
+
 func FuzzDecodeNVML(f *testing.F) {
 	f.Add([]byte(twoGPUs))
 	f.Add([]byte(`{"v":1,"count":0,"gpus":null,"error":"library not found"}`))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,12 @@ func nvidiaCapacity(p *Pass, gpus []gpu, all []capacity) {
 	if len(mine) == 0 {
 		return
 	}
-	doc, e, err := askNVIDIA(p)
+	var doc NVML
+	var e Evidence
+	var err error
+	if slices.ContainsFunc(mine, func(i int) bool { return answerable(p, gpus[i]) }) {
+		doc, e, err = askNVIDIA(p)
+	}
 	if err == nil && doc.CUDA != "" {
 		p.Value("software.cuda_version", doc.CUDA, e)
 	}
@@ -72,6 +78,11 @@ func nvidiaCapacity(p *Pass, gpus []gpu, all []capacity) {
 		shareMemory(p, gpus[i], &all[i])
 		nvidiaGauges(p, gpus[i], all[i])
 	}
+}
+
+// answerable reports whether NVIDIA's own driver may run the GPU: nobody else's knows the library.
+func answerable(p *Pass, g gpu) bool {
+	return g.driver == "nvidia" || g.tegra != "" || g.vendor == "microsoft" || g.driver == "" && p.IsDir("/proc/driver/nvidia")
 }
 
 func unanswered(err error, g gpu) error {
