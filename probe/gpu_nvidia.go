@@ -82,7 +82,10 @@ func nvidiaCapacity(p *Pass, gpus []gpu, all []capacity) {
 
 // answerable reports whether NVIDIA's own driver may run the GPU: nobody else's knows the library.
 func answerable(p *Pass, g gpu) bool {
-	return g.driver == "nvidia" || g.tegra != "" || g.vendor == "microsoft" || g.driver == "" && p.IsDir("/proc/driver/nvidia")
+	if g.driver == "" {
+		return p.IsDir("/proc/driver/nvidia") || g.tegra != ""
+	}
+	return g.driver == "nvidia" || g.tegra != "" || g.vendor == "microsoft"
 }
 
 func unanswered(err error, g gpu) error {
