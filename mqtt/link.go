@@ -19,7 +19,7 @@ const (
 	filtersPerSubscribe = 8
 	subscribeTimeout    = 30 * time.Second
 	// handOver bounds how long the MQTT client may keep a caller waiting after a connection was lost.
-	handOver = 2 * time.Second
+	handOver = 4 * time.Second
 	// goodbye bounds the sending of a DISCONNECT.
 	goodbye = time.Second
 	// denied is the code of a SUBACK for a filter that was not granted.

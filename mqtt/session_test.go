@@ -251,7 +251,7 @@ func TestBrokerThatConfirmsNothingIsLeft(t *testing.T) {
 	s := embedded(t, BrokerOptions{})
 	w, box := newWire(t, s), &shelf{}
 	n := start(t, Options{
-		Brokers: []string{w.url}, ClientID: "fleet.node", Outbox: box, ConfirmTimeout: 50 * time.Millisecond,
+		Brokers: []string{w.url}, ClientID: "fleet.node", Outbox: box, ConfirmTimeout: 500 * time.Millisecond,
 	})
 	n.connected(t)
 	w.swallow.Store(true)

@@ -163,7 +163,7 @@ func (n *node) markRunning() (unclean bool, err error) {
 func (n *node) connection() mqtt.Options {
 	o := n.settings.Broker.connection()
 	fleet := order.Fleet(n.settings.Fleet)
-	o.ClientID = n.settings.Fleet + "." + string(n.id.Node)
+	o.ClientID = n.settings.Fleet + ":" + string(n.id.Node)
 	o.Root, o.Log, o.Outbox = fleet.Root(), n.log, outbox{n.store}
 	o.Will = func() mqtt.Will {
 		topic, payload := n.agent.Will()

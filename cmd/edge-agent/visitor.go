@@ -31,7 +31,7 @@ func visit(ctx context.Context, s settings, filters ...string) (*visitor, error)
 	}
 	v.echo = v.fleet.Root() + "/c/visitor/" + id
 	o := s.Broker.connection()
-	o.ClientID, o.Clean, o.Root = s.Fleet+".visitor-"+id, true, v.fleet.Root()
+	o.ClientID, o.Clean, o.Root = s.Fleet+":visitor-"+id, true, v.fleet.Root()
 	o.FirstRetry, o.LastRetry, o.ConnectTimeout = 200*time.Millisecond, 5*time.Second, 10*time.Second
 	o.Receive = func(m mqtt.Message) bool {
 		select {
