@@ -122,7 +122,7 @@ func TestWebSocket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			box := &shelf{}
 			box.add("d", "out", 300)
-			n := prepare(t, Options{Brokers: []string{start(t)}, ClientID: "fleet.node", Outbox: box})
+			n := prepare(t, Options{Brokers: []string{start(t)}, ClientID: "fleet:node", Outbox: box})
 			n.Subscribe("x", Subscription{"out", 1})
 			n.run(t)
 			n.until(t, "the outputs", func() bool { return len(n.messages) == 300 })
@@ -166,7 +166,7 @@ func TestProxies(t *testing.T) {
 		"http://127.0.0.1:1":                      "refused",
 	} {
 		before := tunnels.Load()
-		n := start(t, Options{Brokers: []string{"tcp://" + host}, ClientID: "fleet.node", Proxy: proxy})
+		n := start(t, Options{Brokers: []string{"tcp://" + host}, ClientID: "fleet:node", Proxy: proxy})
 		n.until(t, proxy, func() bool { return n.ups > 0 || len(n.downs) > 0 })
 		n.stop()
 		switch {

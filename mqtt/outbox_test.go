@@ -98,7 +98,7 @@ func TestOutboxReachesTheBrokerInOrder(t *testing.T) {
 		sink := start(t, Options{Brokers: []string{s.url}, ClientID: "sink"})
 		sink.Subscribe("x", Subscription{"out", 1})
 		sink.until(t, "the subscription", func() bool { _, ok := sink.granted["out"]; return ok })
-		n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node", Outbox: box, BacklogRate: 1 << 20})
+		n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node", Outbox: box, BacklogRate: 1 << 20})
 		sink.until(t, "the backlog", func() bool { return len(sink.messages) >= 1000 })
 		box.add("d", "out", 500)
 		n.Wake()
@@ -121,7 +121,7 @@ func TestOutboxSurvivesAStormOfReconnects(t *testing.T) {
 		sink := start(t, Options{Brokers: []string{s.url}, ClientID: "sink"})
 		sink.Subscribe("x", Subscription{"out/+", 1})
 		sink.until(t, "the subscription", func() bool { return len(sink.granted) > 0 })
-		n := start(t, Options{Brokers: []string{w.url}, ClientID: "fleet.node", Outbox: box, BacklogRate: 1 << 20})
+		n := start(t, Options{Brokers: []string{w.url}, ClientID: "fleet:node", Outbox: box, BacklogRate: 1 << 20})
 		for cut := range cuts {
 			box.add("a", "out/a", rows/cuts)
 			box.add("b", "out/b", rows/cuts)
@@ -155,7 +155,7 @@ func TestRowThatCannotBePublishedIsNotInTheWay(t *testing.T) {
 	sink := start(t, Options{Brokers: []string{s.url}, ClientID: "sink"})
 	sink.Subscribe("x", Subscription{"out", 1})
 	sink.until(t, "the subscription", func() bool { return len(sink.granted) > 0 })
-	n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node", Outbox: box})
+	n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node", Outbox: box})
 	sink.until(t, "the good output", func() bool { return len(sink.messages) == 1 })
 	await(t, "an empty outbox", func() bool { return box.left() == 0 })
 	if n.Stats().Refused != 1 {
@@ -166,7 +166,7 @@ func TestRowThatCannotBePublishedIsNotInTheWay(t *testing.T) {
 func TestOutboxThatCannotBeReadEndsTheConnection(t *testing.T) {
 	s := embedded(t, BrokerOptions{})
 	box := &shelf{fail: errors.New("disk gone")}
-	n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node", Outbox: box})
+	n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node", Outbox: box})
 	n.until(t, "the loss", func() bool {
 		return slices.ContainsFunc(n.downs, func(err error) bool { return errors.Is(err, box.fail) })
 	})

@@ -37,6 +37,10 @@ func brokers(t *testing.T, test func(t *testing.T, s site)) {
 		t.Parallel()
 		test(t, mosquitto(t, "allow_anonymous true"))
 	})
+	t.Run("nats", func(t *testing.T) {
+		t.Parallel()
+		test(t, nats(t))
+	})
 }
 
 func embedded(t *testing.T, o BrokerOptions) site {
@@ -67,29 +71,42 @@ func embedded(t *testing.T, o BrokerOptions) site {
 // mosquitto starts Debian's broker with the settings that docs/brokers.md recommends.
 func mosquitto(t *testing.T, lines ...string) site {
 	t.Helper()
-	program, err := exec.LookPath("mosquitto")
-	if err != nil {
-		t.Skip("mosquitto is not installed")
-	}
-	dir := t.TempDir()
-	port := freePort(t)
-	config := append([]string{
+	dir, port := t.TempDir(), freePort(t)
+	return program(t, "mosquitto", port, append([]string{
 		fmt.Sprintf("listener %d 127.0.0.1", port), "set_tcp_nodelay true", "max_queued_messages 1000000",
-		"max_packet_size 300000", "max_inflight_messages 1000",
-		"user root", "persistence true", "persistence_location " + dir + "/", "autosave_interval 1",
-	}, lines...)
-	file := filepath.Join(dir, "mosquitto.conf")
+		"max_packet_size 300000", "max_inflight_messages 1000", "user root", "persistence true",
+		"persistence_location " + dir + "/", "autosave_interval 1",
+	}, lines...)...)
+}
+
+// nats starts NATS as docs/brokers.md recommends; test/brokers builds it.
+func nats(t *testing.T) site {
+	t.Helper()
+	port := freePort(t)
+	s := program(t, "nats-server", port,
+		"server_name: test", "listen: 127.0.0.1:-1", fmt.Sprintf("jetstream { store_dir: %q }", t.TempDir()),
+		fmt.Sprintf(`mqtt { listen: "127.0.0.1:%d", ack_wait: "1s", max_ack_pending: 1000 }`, port))
+	s.ordered = false
+	return s
+}
+
+// program runs a broker of its own process.
+func program(t *testing.T, name string, port int, config ...string) site {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	file := filepath.Join(t.TempDir(), "broker.conf")
 	check(t, os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o600))
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	var process *exec.Cmd
 	start := func(t *testing.T) {
-		process = exec.Command(program, "-c", file)
+		process = exec.Command(path, "-c", file)
 		check(t, process.Start())
-		await(t, "mosquitto to listen", func() bool {
-			conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
-			if err != nil {
-				return false
-			}
-			return conn.Close() == nil
+		await(t, name+" to listen", func() bool {
+			conn, err := net.DialTimeout("tcp", address, time.Second)
+			return err == nil && conn.Close() == nil
 		})
 	}
 	stop := func(t *testing.T) {
@@ -98,9 +115,7 @@ func mosquitto(t *testing.T, lines ...string) site {
 	}
 	start(t)
 	t.Cleanup(func() { stop(t) })
-	return site{
-		url: fmt.Sprintf("tcp://127.0.0.1:%d", port), ordered: true, restart: func(t *testing.T) { stop(t); start(t) },
-	}
+	return site{url: "tcp://" + address, ordered: true, restart: func(t *testing.T) { stop(t); start(t) }}
 }
 
 func freePort(t *testing.T) int {
@@ -220,8 +235,8 @@ func (n *node) until(t *testing.T, what string, ok func() bool) {
 		case <-deadline:
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			t.Fatalf("waited in vain for %s: %d messages, %d ups, downs %v, granted %v, %+v", what, len(n.messages), n.ups,
-				n.downs, n.granted, n.Stats())
+			t.Fatalf("waited in vain for %s: %d messages, %d ups, last downs %v, granted %v, %+v", what, len(n.messages),
+				n.ups, n.downs[max(0, len(n.downs)-3):], n.granted, n.Stats())
 		}
 	}
 }

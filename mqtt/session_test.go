@@ -3,6 +3,7 @@ package mqtt
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 func TestSessionKeepsWhatArrivesWhileTheNodeIsAway(t *testing.T) {
 	const messages = 3000
 	brokers(t, func(t *testing.T, s site) {
-		o := Options{Brokers: []string{s.url}, ClientID: "fleet.node"}
+		o := Options{Brokers: []string{s.url}, ClientID: "fleet:node"}
 		first := start(t, o)
 		first.Subscribe("x", Subscription{"in", 1})
 		first.until(t, "the subscription", func() bool { return len(first.granted) > 0 })
@@ -41,7 +42,7 @@ func TestMessageThatWasNotAcknowledgedComesAgain(t *testing.T) {
 	const messages = 4
 	brokers(t, func(t *testing.T, s site) {
 		w := newWire(t, s)
-		n := prepare(t, Options{Brokers: []string{w.url}, ClientID: "fleet.node"})
+		n := prepare(t, Options{Brokers: []string{w.url}, ClientID: "fleet:node"})
 		n.keep = true
 		n.Subscribe("x", Subscription{"in", 1})
 		n.run(t)
@@ -78,17 +79,17 @@ func TestMessageThatWasNotAcknowledgedComesAgain(t *testing.T) {
 func TestNothingIsLostWhileASessionChangesHands(t *testing.T) {
 	const messages = 4000
 	brokers(t, func(t *testing.T, s site) {
-		o := Options{Brokers: []string{s.url}, ClientID: "fleet.node"}
-		var current atomic.Pointer[node]
+		// A node that is pushed out does not come back.
+		o := Options{Brokers: []string{s.url}, ClientID: "fleet:node", FirstRetry: time.Hour, LastRetry: time.Hour}
 		var nodes []*node
 		enter := func() { // beside the older one, as after a network that broke in the middle
-			n := prepare(t, o)
-			n.Subscribe("x", Subscription{"in", 1})
-			n.o.FirstRetry, n.o.LastRetry = time.Hour, time.Hour
-			n.run(t)
-			n.until(t, "the subscription", func() bool { return len(n.granted) > 0 })
-			nodes = append(nodes, n)
-			current.Store(n)
+			for ok := false; !ok; {
+				n := prepare(t, o)
+				n.Subscribe("x", Subscription{"in", 1})
+				n.run(t)
+				n.until(t, "the subscription", func() bool { ok = len(n.granted) > 0; return ok || len(n.downs) > 0 })
+				nodes = append(nodes, n)
+			}
 		}
 		enter()
 		received := func() (all []string) {
@@ -113,7 +114,7 @@ func TestNothingIsLostWhileASessionChangesHands(t *testing.T) {
 
 func TestTwentyWithheldMessagesHoldUpNobodyElse(t *testing.T) {
 	brokers(t, func(t *testing.T, s site) {
-		n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node"})
+		n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node"})
 		n.keep = true
 		n.Subscribe("slow", Subscription{"slow", 1})
 		n.Subscribe("control", Subscription{"order", 0})
@@ -139,7 +140,7 @@ func TestReceiverMayPublishDuringABurst(t *testing.T) {
 		sink := start(t, Options{Brokers: []string{s.url}, ClientID: "sink"})
 		sink.Subscribe("x", Subscription{"answer/+", 1})
 		sink.until(t, "the subscription", func() bool { return len(sink.granted) > 0 })
-		n = prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node", Receive: func(m Message) bool {
+		n = prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node", Receive: func(m Message) bool {
 			return n.Publish("answer/"+string(m.Payload), 1, true, m.Payload) == nil &&
 				n.Publish("answer/live", 1, false, m.Payload) == nil
 		}})
@@ -162,7 +163,7 @@ func TestRetainedMessagesComeOnEachConnection(t *testing.T) {
 	brokers(t, func(t *testing.T, s site) {
 		w, from := newWire(t, s), plain(t, s, "from")
 		finished(t, from.Publish("kept", 1, true, "old"))
-		n := prepare(t, Options{Brokers: []string{w.url}, ClientID: "fleet.node"})
+		n := prepare(t, Options{Brokers: []string{w.url}, ClientID: "fleet:node"})
 		n.Subscribe("x", Subscription{"kept", 0})
 		n.run(t)
 		for i := range connections {
@@ -195,7 +196,7 @@ func TestWillIsMadeAnewForEachAttempt(t *testing.T) {
 		var epoch atomic.Int64
 		var n *node
 		n = prepare(t, Options{
-			Brokers: []string{w.url}, ClientID: "fleet.node",
+			Brokers: []string{w.url}, ClientID: "fleet:node",
 			Will: func() Will {
 				return Will{Topic: "pres", QoS: 1, Retained: true, Payload: fmt.Appendf(nil, "down %d", epoch.Add(1))}
 			},
@@ -211,10 +212,10 @@ func TestWillIsMadeAnewForEachAttempt(t *testing.T) {
 		heard("down 1")
 		heard("ready 2")
 		// Somebody else takes the name; the node takes it back.
-		thief := paho.NewClient(paho.NewClientOptions().AddBroker(s.url).SetClientID("fleet.node").SetCleanSession(false).
+		thief := paho.NewClient(paho.NewClientOptions().AddBroker(s.url).SetClientID("fleet:node").SetCleanSession(false).
 			SetAutoReconnect(false))
 		finished(t, thief.Connect())
-		heard("ready 3")
+		watch.until(t, "the node's return", func() bool { return ready(watch) >= 3 })
 		thief.Disconnect(0)
 		check(t, n.Publish("pres", 1, true, []byte("gone")))
 		n.stop() // with a goodbye, so that no will follows
@@ -225,9 +226,19 @@ func TestWillIsMadeAnewForEachAttempt(t *testing.T) {
 	})
 }
 
+// ready counts the births that a watcher has heard of.
+func ready(watch *node) (count int) {
+	for _, text := range watch.texts("pres") {
+		if strings.HasPrefix(text, "ready") {
+			count++
+		}
+	}
+	return count
+}
+
 func TestDocumentsReturnToABrokerThatLostThem(t *testing.T) {
 	brokers(t, func(t *testing.T, s site) {
-		n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node"})
+		n := start(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node"})
 		check(t, n.Publish("doc/a", 1, true, []byte("1")))
 		check(t, n.Publish("doc/b", 1, true, []byte("1")))
 		check(t, n.Publish("doc/a", 1, true, []byte("2")))
@@ -251,7 +262,7 @@ func TestBrokerThatConfirmsNothingIsLeft(t *testing.T) {
 	s := embedded(t, BrokerOptions{})
 	w, box := newWire(t, s), &shelf{}
 	n := start(t, Options{
-		Brokers: []string{w.url}, ClientID: "fleet.node", Outbox: box, ConfirmTimeout: 500 * time.Millisecond,
+		Brokers: []string{w.url}, ClientID: "fleet:node", Outbox: box, ConfirmTimeout: 500 * time.Millisecond,
 	})
 	n.connected(t)
 	w.swallow.Store(true)
@@ -264,7 +275,7 @@ func TestBrokerThatConfirmsNothingIsLeft(t *testing.T) {
 
 func TestFullReceiverKeepsQoS1AndDropsQoS0(t *testing.T) {
 	s := embedded(t, BrokerOptions{})
-	n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node", Waiting: 10})
+	n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node", Waiting: 10})
 	n.full = true
 	n.Subscribe("x", Subscription{"in", 1})
 	n.run(t)

@@ -64,7 +64,7 @@ func TestPlanBringsAllThatIsWanted(t *testing.T) {
 
 func TestFilterThatIsNoneIsAnsweredAtOnce(t *testing.T) {
 	s := embedded(t, BrokerOptions{})
-	n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node"})
+	n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node"})
 	n.Subscribe("x", Subscription{"a/#/b", 1}, Subscription{"good", 1}, Subscription{"bad", 2})
 	for _, filter := range []string{"a/#/b", "bad"} {
 		if n.granted[filter] == nil {

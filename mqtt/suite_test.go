@@ -9,7 +9,7 @@ import (
 
 func TestMessagesArriveInOrder(t *testing.T) {
 	brokers(t, func(t *testing.T, s site) {
-		n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet.node"})
+		n := prepare(t, Options{Brokers: []string{s.url}, ClientID: "fleet:node"})
 		n.Subscribe("x", Subscription{"numbers", 1})
 		n.run(t)
 		n.connected(t)
