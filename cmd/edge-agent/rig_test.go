@@ -205,7 +205,7 @@ func newPeer(t *testing.T, url string, filters ...string) *peer {
 	t.Helper()
 	p := &peer{t: t, latest: map[string]string{}}
 	o := paho.NewClientOptions().AddBroker(url).SetClientID("peer-" + strings.ReplaceAll(t.Name(), "/", "-")).
-		SetCleanSession(true).SetOrderMatters(true).SetMaxReconnectInterval(100 * time.Millisecond).
+		SetCleanSession(true).SetOrderMatters(true).SetKeepAlive(0).SetMaxReconnectInterval(100 * time.Millisecond).
 		SetConnectRetry(true).SetConnectRetryInterval(100 * time.Millisecond)
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 		p.mu.Lock()
