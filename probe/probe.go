@@ -151,6 +151,7 @@ func guarded(s Subject, p *Pass) (err error) {
 }
 
 func finished(p *Pass, took time.Duration) Report {
+	slices.SortStableFunc(p.doubts, func(a, b Doubt) int { return cmp.Compare(a.Prefix, b.Prefix) })
 	r := Report{Subject: p.subject.Name, Took: took, Doubts: p.doubts}
 	switch {
 	case len(p.doubts) > 0:

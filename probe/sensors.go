@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"maps"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -83,7 +85,8 @@ func probeSensors(p *Pass) error {
 	s.iio()
 	s.wire()
 	s.supplies()
-	for name, t := range s.counts {
+	for _, name := range slices.Sorted(maps.Keys(s.counts)) {
+		t := s.counts[name]
 		p.Tag("hardware.sensor", t.evidence)
 		p.Tag("hardware.sensor."+name, t.evidence)
 		p.Count("hardware.sensor."+name+".count", int64(t.n), t.evidence)
