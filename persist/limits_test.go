@@ -286,7 +286,8 @@ func TestFullPoisonListDropsTheOldest(t *testing.T) {
 // pages empty, and goes on.
 func TestFullStoreFitsItsFile(t *testing.T) {
 	s, _ := start(t, t.TempDir(), Options{Limits: Limits{
-		File: 16 << 20, Journal: 4 << 20, Outbox: 8 << 20, Snapshots: 2 << 20, Documents: 1 << 20, Poison: 512 << 10, SnapshotValue: 8 << 10,
+		File: 16 << 20, Journal: 4 << 20, Outbox: 8 << 20, Snapshots: 2 << 20, SnapshotValue: 8 << 10,
+		Documents: 1 << 20, Poison: 512 << 10,
 	}})
 	w, payload := newWriter(), strings.Repeat("x", 2000)
 	for i := range 64 {

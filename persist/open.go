@@ -31,7 +31,7 @@ const (
 // process holds is a LockedError, a file of a newer agent a SchemaError.
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{dir: dir, opts: o.withDefaults(), wake: make(chan struct{}, 1)}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	held, err := lock(dir, o.ReadOnly)

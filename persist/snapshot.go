@@ -103,10 +103,21 @@ func (s *Store) besidePath(id mesh.DaemonID, serial uint64) string {
 // writeBeside makes a large snapshot durable in a file of its own, before the transaction that names it.
 func (s *Store) writeBeside(id mesh.DaemonID, serial uint64, body []byte) error {
 	path := s.besidePath(id, serial)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return replaceFile(path, body, s.fault)
+}
+
+// makeDir makes a directory durable where there is none.
+func makeDir(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // replaceFile puts content under a name so that a power cut leaves the old file, or none, or the new one.
@@ -235,7 +246,7 @@ func (s *Store) tidyBeside(bad []evidence) error {
 		switch {
 		case e.IsDir() || good[e.Name()]:
 		case hurt[e.Name()]:
-			err = errors.Join(err, os.MkdirAll(filepath.Join(dir, "damaged"), 0o700),
+			err = errors.Join(err, makeDir(filepath.Join(dir, "damaged")),
 				os.Rename(path, filepath.Join(dir, "damaged", e.Name())))
 		default:
 			err = errors.Join(err, os.Remove(path))
