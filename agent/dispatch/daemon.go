@@ -65,18 +65,23 @@ type daemon struct {
 	took  histogram
 }
 
-// port is one binding of one daemon.
+// port is one binding of one daemon. What each event needs comes first, to lie together.
 type port struct {
-	Binding
-	to       *daemon
-	order    uint32 // of all ports, by age
-	origin   mesh.Origin
-	topic    string // of outputs that come from memory
-	accepted *uint64
+	to    *daemon
+	impl  mesh.Daemon // and shift, as the daemon's
+	shift int64
 	// direct says that an event can go straight from a lane to Process: its daemon is volatile and ready, and the event
 	// needs no decoding.
-	direct bool
+	direct   bool
+	observed mesh.Origin // last noted in the horizon
+	origin   mesh.Origin
+	accepted *uint64 // most often own
+	own      uint64
+	events   uint64 // that went straight to Process
 
+	Binding
+	order   uint32 // of all ports, by age
+	topic   string // of outputs that come from memory
 	timer   *timer // of an interval
 	missed  uint64 // ticks since the one that waits
 	queued  bool   // a tick waits
@@ -97,6 +102,7 @@ func (d *daemon) settle(l *loop) {
 	direct := !d.durable && !d.gone && d.ready() && d.inbox.len() == 0 && len(d.results) == 0
 	for _, p := range d.ports {
 		before := p.direct
+		p.impl, p.shift = d.impl, d.shift
 		p.direct = direct && p.Decode == nil && p.Hold == 0
 		l.unsettled = l.unsettled || before && !p.direct
 	}

@@ -3,24 +3,29 @@ package dispatch
 import "github.com/edge-agent/edge-agent/mesh"
 
 const (
-	// Of batches above smallBatch only every sparse-th call is measured, unless one of them took above the soft budget:
-	// then all are, for wariness batches.
-	smallBatch = 8
-	sparse     = 64
+	// One call in sparse is measured. After a batch that took above suspicious all are, for wariness batches.
+	sparse     = 32
 	wariness   = 64
-	softBudget = 1e6 // ns
+	suspicious = int64(defaultSoft)
 )
 
 // stage turns up to n inputs of a lane into calls and returns how many it took. They are all direct or none of them is,
 // so that what is noted now and what is noted later stay in order.
 func (r *runner) stage(lane *Lane, n uint32) uint32 {
 	l := r.loop
-	l.tick()
+	if !l.fresh {
+		l.tick()
+	}
 	r.next, r.count = 0, 0
 	i := uint32(0)
+	var last *Input
+	var targets []target
 	for ; i < n && r.count < batch; i++ {
 		in := lane.at(i)
-		targets := l.targets(in)
+		if last == nil || in.Topic != last.Topic || in.Trigger != last.Trigger {
+			targets = l.targets(in)
+		}
+		last = in
 		plain := r.plain(in, targets)
 		if r.count > 0 && plain != r.calls[0].direct {
 			break
@@ -60,22 +65,24 @@ func (r *runner) direct(t *target, in *Input) {
 	p := t.port
 	*p.accepted++
 	if t.last != nil {
-		*t.last = hashOf(in.Payload)
+		t.last.set(in.Payload)
 	}
 	c := &r.calls[r.count]
 	r.count++
 	c.port, c.topic, c.payload = p, in.Topic, in.Payload
 	c.link = mesh.Link{Origin: p.origin, Sequence: *p.accepted}
 	c.self, c.chunk, c.at, c.input = nil, nil, 0, nil
-	l := r.loop
-	p.to.expect(c, l.now)
+	p.expect(c, r.loop.now)
 }
 
 // expect notes a direct call before it is made, and gives it what it takes to make it.
-func (d *daemon) expect(c *call, now int64) {
-	c.impl, c.time, c.direct, c.noted = d.impl, now+d.shift, true, true
-	d.ledger.observer.Observe(c.link.Origin)
-	d.tally.Events++
+func (p *port) expect(c *call, now int64) {
+	c.impl, c.time, c.direct, c.noted = p.impl, now+p.shift, true, true
+	if p.observed != c.link.Origin {
+		p.observed = c.link.Origin
+		p.to.ledger.observer.Observe(p.observed)
+	}
+	p.events++
 }
 
 // stageLocal turns events from daemon to daemon into calls and returns how many it took.
@@ -101,7 +108,7 @@ func (r *runner) stageLocal() int {
 			r.count--
 			continue
 		}
-		p.to.expect(c, l.now)
+		p.expect(c, l.now)
 	}
 	return n
 }
@@ -125,6 +132,7 @@ func (p *port) newer(epoch uint64, incarnation uint32, sequence uint64) bool {
 // drain makes the staged calls.
 func (r *runner) drain() {
 	l := r.loop
+	l.fresh = l.fresh && r.next == r.count
 	for r.next < r.count {
 		c := &r.calls[r.next]
 		switch {
@@ -146,11 +154,11 @@ func (r *runner) drain() {
 func (r *runner) directly() {
 	l := r.loop
 	r.first = r.next
-	if r.every = 1; r.count-r.next > smallBatch && r.wary == 0 {
-		r.every = sparse
+	every := sparse
+	if r.wary > 0 {
+		every, r.skip = 1, 0
 	}
 	clock, wall := l.clock, l.wall
-	skip := 0 // calls until one is measured
 	for i := r.next; i < r.count && r.calls[i].direct; i = r.next {
 		c := &r.calls[i]
 		d, impl := c.port.to, c.impl
@@ -159,15 +167,15 @@ func (r *runner) directly() {
 			r.fill(c, wall)
 			r.at = i
 			var err error
-			if skip == 0 {
-				skip = r.every
+			if r.skip == 0 {
+				r.skip = every
 				start := clock.Boot()
 				err = impl.Process(&r.event, &r.out)
 				r.samples = append(r.samples, sample{d, clock.Boot() - start})
 			} else {
 				err = impl.Process(&r.event, &r.out)
 			}
-			skip--
+			r.skip--
 			if err != nil || !empty(&r.out) || i+1 == r.count || !r.calls[i+1].direct {
 				r.leave()
 				r.next = i + 1
@@ -198,7 +206,7 @@ func (l *loop) resettle(r *runner) {
 	for i := r.next; i < r.count; i++ {
 		if c := &r.calls[i]; c.direct && !c.port.direct {
 			c.direct = false
-			c.port.to.tally.Events--
+			c.port.events--
 		}
 	}
 }
@@ -220,6 +228,7 @@ func (r *runner) fill(c *call, wall int64) {
 // conclude notes what was measured and lets go of the payloads.
 func (r *runner) conclude() {
 	l := r.loop
+	unmeasured := len(r.samples) == 0
 	for i := range r.samples {
 		r.samples[i].of.note(r.samples[i].ns)
 	}
@@ -230,9 +239,13 @@ func (r *runner) conclude() {
 			c.chunk = nil
 		}
 	}
+	took := l.clock.Boot() - l.now
 	if r.wary > 0 {
 		r.wary--
-	} else if r.next-r.first > smallBatch && l.clock.Boot()-l.now > softBudget {
-		r.wary = wariness
+	}
+	if took > suspicious {
+		if r.wary = wariness; unmeasured && r.next == r.first+1 {
+			r.calls[r.first].port.to.note(took)
+		}
 	}
 }

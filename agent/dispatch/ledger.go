@@ -27,8 +27,8 @@ type Ledger struct {
 	dedup    *mesh.Dedup
 	time     int64
 	accepted map[mesh.Origin]*uint64
-	values   map[string]*uint64 // by topic, the hash of the last payload; 0 is none yet
-	topics   []string           // of values, oldest first
+	values   map[string]*lastValue // by topic
+	topics   []string              // of values, oldest first
 	tasks    []mesh.Task
 	out      mesh.Outputs // of replay
 }
@@ -38,13 +38,13 @@ func NewLedger(s mesh.Snapshot) *Ledger {
 	l := &Ledger{
 		daemon: s.Daemon, position: s.Position, chain: mesh.ResumeChain(s.Head), observer: mesh.NewObserver(s.Observed),
 		dedup: mesh.NewDedup(s.Windows), time: s.Time, accepted: make(map[mesh.Origin]*uint64),
-		values: make(map[string]*uint64), tasks: slices.Clone(s.Tasks),
+		values: make(map[string]*lastValue), tasks: slices.Clone(s.Tasks),
 	}
 	for origin, n := range s.Accepted {
 		l.accepted[origin] = &n
 	}
 	for _, topic := range slices.Sorted(maps.Keys(s.Retained)) {
-		*l.lastValue(topic) = s.Retained[topic]
+		l.lastValue(topic).hash = s.Retained[topic]
 	}
 	return l
 }
@@ -64,19 +64,18 @@ func (l *Ledger) Snapshot() mesh.Snapshot {
 		Daemon: l.daemon, Position: l.position, Head: l.chain.Head(), Observed: l.observer.Origins(),
 		Windows: l.dedup.Windows(), Time: l.time, Tasks: slices.Clone(l.tasks),
 	}
-	s.Accepted, s.Retained = values(l.accepted), values(l.values)
-	return s
-}
-
-// values copies what is not zero.
-func values[K comparable](from map[K]*uint64) map[K]uint64 {
-	to := make(map[K]uint64, len(from))
-	for k, v := range from {
-		if *v != 0 {
-			to[k] = *v
+	s.Accepted, s.Retained = make(map[mesh.Origin]uint64), make(map[string]uint64)
+	for origin, n := range l.accepted {
+		if *n != 0 {
+			s.Accepted[origin] = *n
 		}
 	}
-	return to
+	for topic, last := range l.values {
+		if hash := last.sum(); hash != 0 {
+			s.Retained[topic] = hash
+		}
+	}
+	return s
 }
 
 // Replay advances the ledger and the daemon by a journalled step, whose outputs are not sent again. The step's head
@@ -130,18 +129,18 @@ func (l *Ledger) apply(ev *mesh.Event) {
 	case ev.Trigger == mesh.Result:
 		l.tasks = slices.DeleteFunc(l.tasks, func(t mesh.Task) bool { return taskID(t) == ev.ID })
 	case ev.Trigger == mesh.Message && ev.Daemon == "":
-		*l.lastValue(ev.Topic) = hashOf(ev.Payload)
+		l.lastValue(ev.Topic).hash = hashOf(ev.Payload)
 	}
 }
 
 // unchanged says that an event brings a topic's last value once more.
 func (l *Ledger) unchanged(ev *mesh.Event) bool {
 	last, ok := l.values[ev.Topic]
-	return ok && *last == hashOf(ev.Payload)
+	return ok && last.sum() == hashOf(ev.Payload)
 }
 
 // lastValue is where the hash of a topic's last payload is noted.
-func (l *Ledger) lastValue(topic string) *uint64 {
+func (l *Ledger) lastValue(topic string) *lastValue {
 	if last, ok := l.values[topic]; ok {
 		return last
 	}
@@ -149,7 +148,7 @@ func (l *Ledger) lastValue(topic string) *uint64 {
 		delete(l.values, l.topics[0])
 		l.topics = l.topics[1:]
 	}
-	l.values[topic] = new(uint64)
+	l.values[topic] = new(lastValue)
 	l.topics = append(l.topics, topic)
 	return l.values[topic]
 }
@@ -167,6 +166,31 @@ func (l *Ledger) counter(o mesh.Origin) *uint64 {
 // owes says that a task has no result yet.
 func (l *Ledger) owes(id mesh.ID) bool {
 	return slices.ContainsFunc(l.tasks, func(t mesh.Task) bool { return taskID(t) == id })
+}
+
+// lastValue is the last payload seen on a topic: its hash, 0 for none yet, or a short payload itself until somebody
+// asks, which few ever do.
+type lastValue struct {
+	hash    uint64
+	payload []byte
+}
+
+// shortValue bounds the memory that last values keep.
+const shortValue = 256
+
+func (v *lastValue) set(payload []byte) {
+	if len(payload) > shortValue || payload == nil {
+		v.hash, v.payload = hashOf(payload), nil
+		return
+	}
+	v.payload = payload
+}
+
+func (v *lastValue) sum() uint64 {
+	if v.payload != nil {
+		v.hash, v.payload = hashOf(v.payload), nil
+	}
+	return v.hash
 }
 
 // hashOf is never 0, which stands for no value.

@@ -347,6 +347,34 @@ func TestSnapshotOnDemandSaysHowItWent(t *testing.T) {
 	}
 }
 
+func TestCallsAboveTheSoftBudgetAreCounted(t *testing.T) {
+	for name, durability := range map[string]Durability{"volatile": Volatile, "sync": Sync} {
+		t.Run(name, func(t *testing.T) {
+			g := newRig(t)
+			d := &scripted{process: func(ev *mesh.Event, _ *mesh.Outputs) error {
+				if string(ev.Payload) == "slow" {
+					g.clock.advance(2 * time.Millisecond)
+				}
+				return nil
+			}}
+			g.add(Spec{ID: "d", Daemon: d, Durability: durability, Bindings: on("in")})
+			for i := range 40 {
+				g.send("in", []string{"quick", "slow"}[i%2])
+				g.settle()
+			}
+			if s := g.of("d"); s.Slow != 20 || s.Events != 40 || s.Process.Max < 2*time.Millisecond {
+				t.Errorf("one by one: %+v", s)
+			}
+			for range 40 {
+				g.send("in", "slow")
+			}
+			if s := g.settle().Daemons[0]; s.Slow < 40 {
+				t.Errorf("in bursts: %+v", s)
+			}
+		})
+	}
+}
+
 func TestPollClampsAndRefusesNonsense(t *testing.T) {
 	g := newRig(t)
 	d := newCounting()

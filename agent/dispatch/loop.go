@@ -62,6 +62,7 @@ type loop struct {
 	blocked []command // wait for a group
 
 	now, wall, walled int64
+	fresh             bool // nothing was called since the clock was read
 	position          mesh.Position // of the next record
 	group             *group
 	newest            *group // handed over last
@@ -148,7 +149,7 @@ func (l *loop) tick() {
 	} else {
 		l.wall += now - l.now
 	}
-	l.now = now
+	l.now, l.fresh = now, true
 }
 
 func (l *loop) drainLocal(r *runner) {

@@ -117,6 +117,11 @@ func (l *loop) bind(d *daemon, b Binding, missed int64) {
 	}
 	p.origin = mesh.TopicOrigin(origin)
 	p.accepted = d.ledger.counter(p.origin)
+	if !slices.ContainsFunc(d.ports[:len(d.ports)-1], func(q *port) bool { return q.accepted == p.accepted }) {
+		p.own = *p.accepted
+		p.accepted = &p.own
+		d.ledger.accepted[p.origin] = p.accepted
+	}
 	if b.Filter != "" {
 		l.router.add(p)
 	}

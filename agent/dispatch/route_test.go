@@ -92,7 +92,7 @@ func TestRouterStaysBoundedBeyondItsMemory(t *testing.T) {
 	var r router
 	p := &port{Binding: Binding{Filter: "plant/+/t", Retained: Every}, to: &daemon{ledger: ledgerOf("d")}}
 	r.add(p)
-	topics := make([]string, 4*routeSets)
+	topics := make([]string, 8*routeSets)
 	for i := range topics {
 		topics[i] = fmt.Sprintf("plant/%d/t", i)
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	routeSets = 2048 // of two routes each
+	routeSets = 2048
+	routeWays = 4 // routes in a set
 	// longestCached is the longest topic whose route is remembered.
 	longestCached = 256
 	// stubbornness is how many topics without a remembered route pass before one takes the place of another.
@@ -19,7 +20,7 @@ const (
 // tree of filters each time. Neither allocates. It belongs to the loop.
 type router struct {
 	root    branch
-	routes  [routeSets][2]*route
+	routes  [routeSets][routeWays]*route
 	version uint32 // of the tree; routes of another are made anew
 	misses  uint32
 	scratch route
@@ -30,14 +31,13 @@ type route struct {
 	topic   string
 	version uint32
 	targets []target
-	// plain says that no target needs more than the payload, and count that many targets.
-	durable bool
+	single  [1]target // the memory of most targets
 }
 
 // target is one port, with the last value that it saw on the topic where it must know.
 type target struct {
 	port *port
-	last *uint64
+	last *lastValue
 }
 
 // branch is one level of the tree of filters.
@@ -127,7 +127,7 @@ func (t *router) find(topic string) *route {
 	return t.miss(set, topic)
 }
 
-func (t *router) miss(set *[2]*route, topic string) *route {
+func (t *router) miss(set *[routeWays]*route, topic string) *route {
 	place := slices.IndexFunc(set[:], func(r *route) bool { return r == nil || r.topic == topic })
 	if place < 0 {
 		place = slices.IndexFunc(set[:], func(r *route) bool { return r.version != t.version })
@@ -151,13 +151,15 @@ func (t *router) miss(set *[2]*route, topic string) *route {
 
 // fill makes the route of a topic: one target for each daemon, by the first of its bindings that matches.
 func (t *router) fill(r *route, topic string) {
-	r.topic, r.version, r.durable = topic, t.version, false
+	r.topic, r.version = topic, t.version
+	if r.targets == nil {
+		r.targets = r.single[:0]
+	}
 	r.targets = t.root.match(r.targets[:0], topic, true)
 	slices.SortFunc(r.targets, func(a, b target) int { return int(int32(a.port.order - b.port.order)) })
 	r.targets = slices.CompactFunc(r.targets, func(a, b target) bool { return a.port.to == b.port.to })
 	for i := range r.targets {
 		p := r.targets[i].port
-		r.durable = r.durable || p.to.durable
 		if p.Retained == Once && !p.to.durable {
 			r.targets[i].last = p.to.ledger.lastValue(topic)
 		}

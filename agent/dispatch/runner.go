@@ -38,7 +38,7 @@ type runner struct {
 	scratch pending
 	first   int // of the calls that are being made directly
 	at      int // the one in hand
-	every   int // calls for one that is measured
+	skip    int // calls until one is measured
 	wary    int // batches for which each call is measured
 	samples []sample
 
@@ -140,7 +140,7 @@ func (r *runner) crashed(reason string, stack []byte) {
 		c := &r.calls[r.at]
 		p := c.pending()
 		c.chunk = nil
-		c.port.to.tally.Events--
+		c.port.events--
 		r.conclude()
 		l.crash(c.port.to, p, reason, stack, false)
 		l.resettle(r)

@@ -86,6 +86,9 @@ func (l *loop) figures() Stats {
 		}
 		f.Inbox, f.InboxBytes, f.Tasks = d.inbox.len(), d.inbox.bytes, len(d.ledger.tasks)
 		f.Forgotten, _ = d.ledger.dedup.Evicted()
+		for _, p := range d.ports {
+			f.Events += p.events
+		}
 		f.Process = d.took.quantiles()
 		s.Daemons = append(s.Daemons, f)
 	}

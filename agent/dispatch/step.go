@@ -97,8 +97,8 @@ func (l *loop) offer(r *runner, t *target, in *Input) {
 	}
 	if t.last != nil {
 		hash := hashOf(ev.Payload)
-		unchanged := *t.last == hash
-		if *t.last = hash; unchanged && p.retained {
+		unchanged := t.last.sum() == hash
+		if t.last.hash = hash; unchanged && p.retained {
 			d.tally.Repeated++
 			return
 		}

@@ -106,7 +106,7 @@ func (l *loop) takeOver(old *runner, word uint64) mesh.DaemonID {
 		d = old.calls[at].port.to
 		for next = at; next < old.count && old.calls[next].direct && old.calls[next].port.to == d; next++ {
 			d.tally.Dropped++ // nobody knows how far the run of calls came
-			d.tally.Events--
+			old.calls[next].port.events--
 		}
 		work, reply = nil, nil
 	}

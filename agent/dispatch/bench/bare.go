@@ -46,12 +46,12 @@ func (b *bare) run(all []*node) {
 
 func bareStream(n int) turn {
 	s := shape{producers: 1, daemons: many, burst: burst, emit: true}
-	all, _, done := s.nodes(n)
+	all, _, wait := s.nodes(n)
 	b := &bare{}
 	go b.run(all)
 	defer b.ended.Store(true)
 	staged, to := uint32(0), 0
-	return s.produce(n, done, func(int) func(topic string, flush bool) {
+	return s.produce(n, wait, func(int) func(topic string, flush bool) {
 		return func(topic string, flush bool) {
 			for staged-b.head.Load() == uint32(len(b.slots)) {
 				b.tail.Store(staged)

@@ -122,9 +122,9 @@ func fit(w workload, work side, d time.Duration) int {
 	if w.paced {
 		return int(d / pace)
 	}
-	for n := 1 << 12; ; n *= 4 {
+	for n := 1 << 10; ; n *= 4 {
 		if took := work(n).took; took > d/8 || n > 1<<24 {
-			return max(1<<12, int(float64(n)*float64(d)/float64(took)))
+			return max(1<<10, int(float64(n)*float64(d)/float64(took)))
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (p *processor) run() {
 }
 
 func channelStream(s shape, n int) turn {
-	all, sink, done := s.nodes(n)
+	all, sink, wait := s.nodes(n)
 	router := make(map[string]*processor)
 	var drain chan message
 	if s.sink {
@@ -71,8 +71,11 @@ func channelStream(s shape, n int) turn {
 	var senders atomic.Int32
 	senders.Store(int32(s.producers))
 	finished := make(chan struct{})
-	took := s.produce(n, done, func(int) func(topic string, flush bool) {
+	took := s.produce(n, wait, func(producer int) func(topic string, flush bool) {
 		origin, sequence, left := mesh.TopicOrigin("plant"), uint64(0), s.parts(n)*s.daemons
+		if producer == 0 {
+			left += s.daemons // to get warm
+		}
 		return func(topic string, _ bool) {
 			if left == 0 { // the event that flushes
 				if senders.Add(-1) == 0 {

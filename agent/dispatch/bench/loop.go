@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
-	"sync"
+	"time"
 
 	"github.com/edge-agent/edge-agent/agent/dispatch"
 	"github.com/edge-agent/edge-agent/capability"
@@ -47,15 +47,19 @@ func start(specs []dispatch.Spec) (h *dispatch.Host, end func()) {
 	}
 }
 
-// post hands an input over, however long the lane is full.
-func post(lane *dispatch.Lane, in *dispatch.Input) {
-	for !lane.Post(in) {
-		runtime.Gosched()
+// stage puts an input into a lane, however long that is full: first it lets others run, then it sleeps.
+func stage(lane *dispatch.Lane, in *dispatch.Input) {
+	for try := 0; !lane.Stage(in); try++ {
+		if lane.Flush(); try < 8 {
+			runtime.Gosched()
+		} else {
+			time.Sleep(10 * time.Microsecond)
+		}
 	}
 }
 
 func loopStream(s shape, n int) turn {
-	all, sink, done := s.nodes(n)
+	all, sink, wait := s.nodes(n)
 	var specs []dispatch.Spec
 	var taps []dispatch.Binding
 	for i, d := range all {
@@ -79,15 +83,11 @@ func loopStream(s shape, n int) turn {
 	for i := range lanes {
 		lanes[i] = h.Lane(fmt.Sprint("producer ", i), 1024)
 	}
-	return s.produce(n, done, func(producer int) func(topic string, flush bool) {
+	return s.produce(n, wait, func(producer int) func(topic string, flush bool) {
 		lane, in := lanes[producer], dispatch.Input{Payload: payload}
 		return func(topic string, flush bool) {
 			in.Topic = topic
-			for !lane.Stage(&in) {
-				lane.Flush()
-				runtime.Gosched()
-			}
-			if flush {
+			if stage(lane, &in); flush {
 				lane.Flush()
 			}
 		}
@@ -95,7 +95,7 @@ func loopStream(s shape, n int) turn {
 }
 
 // produce has every producer send its events and waits until all have been processed.
-func (s *shape) produce(n int, done *sync.WaitGroup, sender func(producer int) func(topic string, flush bool)) turn {
+func (s *shape) produce(n int, wait *phases, sender func(producer int) func(topic string, flush bool)) turn {
 	topics := make([]string, s.daemons)
 	for i := range topics {
 		topics[i] = topic(i)
@@ -104,6 +104,11 @@ func (s *shape) produce(n int, done *sync.WaitGroup, sender func(producer int) f
 	for p := range s.producers {
 		send := sender(p)
 		go func() {
+			if p == 0 {
+				for _, topic := range topics {
+					send(topic, true)
+				}
+			}
 			<-begin
 			sent := 0
 			for range s.parts(n) {
@@ -115,9 +120,10 @@ func (s *shape) produce(n int, done *sync.WaitGroup, sender func(producer int) f
 			send(topics[0], true) // beyond what is counted, to flush the rest
 		}()
 	}
+	wait.warm.Wait()
 	return measured(s.total(n), func() {
 		close(begin)
-		done.Wait()
+		wait.done.Wait()
 	})
 }
 
@@ -145,6 +151,7 @@ func loopPaced(n int) turn {
 	lane, in := h.Lane("producer", 1024), dispatch.Input{Topic: topic(0)}
 	return d.paced(n, func(stamp []byte) {
 		in.Payload = stamp
-		post(lane, &in)
+		stage(lane, &in)
+		lane.Flush()
 	})
 }

@@ -101,9 +101,10 @@ var payload = []byte(`{"value":21.52,"unit":"C","sequence":1234567,"quality":"go
 // node is a daemon of the streams.
 type node struct {
 	quiet
-	left int
+	left int // events; the first one is to get warm
 	emit bool
 	busy time.Duration
+	warm *sync.WaitGroup
 	done *sync.WaitGroup
 }
 
@@ -115,6 +116,10 @@ func (d *node) Process(ev *mesh.Event, out *mesh.Outputs) error {
 	if d.emit {
 		out.Emit(ev.Payload)
 	}
+	if d.warm != nil {
+		d.warm.Done()
+		d.warm = nil
+	}
 	if d.left--; d.left == 0 {
 		d.done.Done()
 	}
@@ -122,18 +127,24 @@ func (d *node) Process(ev *mesh.Event, out *mesh.Outputs) error {
 }
 
 // nodes are the daemons of a shape, and the one at the end of it if it has one.
-func (s *shape) nodes(n int) (all []*node, sink *node, done *sync.WaitGroup) {
-	done = &sync.WaitGroup{}
+func (s *shape) nodes(n int) (all []*node, sink *node, wait *phases) {
+	wait = &phases{}
 	for range s.daemons {
-		all = append(all, &node{left: s.parts(n) * s.producers, emit: s.emit || s.sink, busy: s.busy, done: done})
+		all = append(all, &node{
+			left: s.parts(n)*s.producers + 1, emit: s.emit || s.sink, busy: s.busy, warm: &wait.warm, done: &wait.done,
+		})
 	}
-	done.Add(s.daemons)
+	wait.warm.Add(s.daemons)
+	wait.done.Add(s.daemons)
 	if s.sink {
-		sink = &node{left: s.total(n), done: done}
-		done.Add(1)
+		sink = &node{left: s.total(n) + s.daemons, done: &wait.done}
+		wait.done.Add(1)
 	}
-	return all, sink, done
+	return all, sink, wait
 }
+
+// phases are what a stream waits for: that every daemon has had an event, and that all have been processed.
+type phases struct{ warm, done sync.WaitGroup }
 
 // relay passes a token on until it has made its hops, and notes how long each round took.
 type relay struct {
