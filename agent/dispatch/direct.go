@@ -4,7 +4,7 @@ import "github.com/edge-agent/edge-agent/mesh"
 
 const (
 	// One call in sparse is measured. After a batch that took above suspicious all are, for wariness batches.
-	sparse     = 32
+	sparse     = 128
 	wariness   = 64
 	suspicious = int64(defaultSoft)
 )

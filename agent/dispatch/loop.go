@@ -62,7 +62,7 @@ type loop struct {
 	blocked []command // wait for a group
 
 	now, wall, walled int64
-	fresh             bool // nothing was called since the clock was read
+	fresh             bool          // nothing was called since the clock was read
 	position          mesh.Position // of the next record
 	group             *group
 	newest            *group // handed over last
