@@ -5,13 +5,16 @@ BUILD    = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)
 
 export VERSION COMMIT
 
-.PHONY: help build test race demo bench fuzz cross package lint vuln clean
+.PHONY: help build nvml test race demo bench fuzz cross package lint vuln clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
 
 build: ## Build bin/edge-agent: static, stripped, without C.
 	$(BUILD) -o bin/edge-agent ./cmd/edge-agent
+
+nvml: ## Build bin/edge-agent-nvml, which asks NVIDIA's driver. Needs a C compiler.
+	CGO_ENABLED=1 go build -trimpath -buildvcs=false -ldflags '-s -w' -o bin/edge-agent-nvml ./cmd/edge-agent-nvml
 
 test: ## Run all tests. Needs nothing but Go.
 	CGO_ENABLED=0 go run ./test/tally -- -p 2 -timeout 10m ./...
