@@ -90,18 +90,11 @@ func (c *Client) Run(ctx context.Context) error {
 }
 
 // Subscribe replaces what one owner wants to hear; no subscriptions take the owner out. The broker is asked for the
-// union of all owners, now and on each connection.
-// A filter that is none is answered at once.
+// union of all owners, now and on each connection. What the broker's profile does not allow is answered at once.
 func (c *Client) Subscribe(owner string, subs ...Subscription) {
-	good := make([]Subscription, 0, len(subs))
-	for _, s := range subs {
-		if err := errors.Join(order.CheckFilter(s.Filter), checkQoS(s.QoS)); err != nil {
-			c.o.Granted(s, err)
-			continue
-		}
-		good = append(good, s)
+	for s, err := range c.subs.set(owner, subs, c.o.Profile) {
+		c.o.Granted(s, err)
 	}
-	c.subs.set(owner, good)
 }
 
 // Publish sends a control document. A retained one replaces the document that waits on its topic and is sent again on

@@ -20,6 +20,9 @@ type Options struct {
 	// Proxy is http://, https:// or socks5://; empty means as the environment says, "none" a direct connection.
 	Proxy string
 
+	// Profile is what the broker cannot do; the zero one allows everything.
+	Profile Profile
+
 	// Will is asked anew for each attempt to connect: what the broker publishes when it loses this client.
 	Will func() Will
 	// Receive takes the messages, in order. It must not block; false means that there is no room now.

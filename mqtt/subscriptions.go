@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -60,25 +61,43 @@ type subscriptions struct {
 	owners map[string][]Subscription
 }
 
-func (s *subscriptions) set(owner string, subs []Subscription) {
+// set replaces what one owner wants by as much of it as can be asked for, and returns the rest with the reasons.
+func (s *subscriptions) set(owner string, subs []Subscription, p Profile) map[Subscription]error {
 	s.mu.Lock()
-	if len(subs) == 0 {
-		delete(s.owners, owner)
-	} else {
-		s.owners[owner] = slices.Clone(subs)
+	defer s.mu.Unlock()
+	delete(s.owners, owner)
+	var refused map[Subscription]error
+	all := s.all()
+	for _, sub := range subs {
+		err := errors.Join(order.CheckFilter(sub.Filter), checkQoS(sub.QoS))
+		if err == nil && p != (Profile{Name: p.Name}) {
+			err = p.Check(append(all, sub), nil)
+		}
+		if err != nil {
+			if refused == nil {
+				refused = map[Subscription]error{}
+			}
+			refused[sub] = err
+			continue
+		}
+		all = append(all, sub)
+		s.owners[owner] = append(s.owners[owner], sub)
 	}
-	s.mu.Unlock()
 	signal(s.changed)
+	return refused
+}
+
+func (s *subscriptions) all() (all []Subscription) {
+	for _, subs := range s.owners {
+		all = append(all, subs...)
+	}
+	return all
 }
 
 func (s *subscriptions) plan() []Subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []Subscription
-	for _, subs := range s.owners {
-		all = append(all, subs...)
-	}
-	return plan(all)
+	return plan(s.all())
 }
 
 // batches cuts a list into pieces of at most n, in order of the filters.

@@ -74,3 +74,19 @@ func TestFilterThatIsNoneIsAnsweredAtOnce(t *testing.T) {
 	n.run(t)
 	n.until(t, "the good one", func() bool { err, ok := n.granted["good"]; return ok && err == nil })
 }
+
+func TestProfileRefusesASubscriptionAtOnce(t *testing.T) {
+	n := prepare(t, Options{
+		Brokers: []string{"tcp://127.0.0.1:1"}, ClientID: "fleet:node", Profile: must(ParseProfile("nats"))(t),
+	})
+	n.Subscribe("a", Subscription{"plant/+/t", 1})
+	n.Subscribe("b", Subscription{"plant/press/+", 1}, Subscription{"other", 1})
+	if err := n.granted["plant/press/+"]; err == nil || !strings.Contains(err.Error(), "overlap") || len(n.granted) != 1 {
+		t.Errorf("answers %v", n.granted)
+	}
+	n.Subscribe("a")
+	n.Subscribe("b", Subscription{"plant/press/+", 1}, Subscription{"other", 1})
+	if got := n.subs.plan(); len(got) != 2 || len(n.granted) != 1 {
+		t.Errorf("plan %v, answers %v", got, n.granted)
+	}
+}

@@ -45,7 +45,9 @@ func decoder(in order.Input) (dispatch.Decode, error) {
 
 // connection turns the broker's settings into a client's options.
 func (s brokerSettings) connection() mqtt.Options {
+	profile, _ := mqtt.ParseProfile(s.Profile) // checked with the settings
 	return mqtt.Options{
+		Profile: profile,
 		Brokers: s.URLs, Credentials: s.credentials(), Proxy: s.Proxy, KeepAlive: s.KeepAlive, BacklogRate: s.Backfill,
 		TLS: mqtt.TLS{CA: s.CA, Cert: s.Cert, Key: s.Key, Server: s.ServerName, ALPN: s.ALPN},
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/edge-agent/edge-agent/mesh"
+	"github.com/edge-agent/edge-agent/mqtt"
 	"github.com/edge-agent/edge-agent/order"
 	"gopkg.in/yaml.v3"
 )
@@ -52,6 +53,7 @@ func (c *checkCommand) Run(con *console) error {
 			Daemon: id, Kind: spec.Kind, Durability: spec.Durability, Inputs: spec.Promises(), Wear: expectedWear(spec, l),
 		})
 	}
+	wrong = append(wrong, c.objections(specs)...)
 	if len(wrong) > 0 {
 		return fail(exitConfig, wrong, "edge-agent kinds KIND lists what a kind can be told")
 	}
@@ -70,6 +72,37 @@ func (c *checkCommand) Run(con *console) error {
 	}
 	con.Note("%s is right. At most this much is written to disk, at %g events a second of %g bytes for each input; see "+
 		"--rate, --size and --state.", source, c.Rate, c.Size)
+	return nil
+}
+
+// objections are what the configured broker cannot carry of the specs.
+func (c *checkCommand) objections(specs map[mesh.DaemonID]order.Spec) []string {
+	s, err := c.Settings()
+	if err != nil {
+		return nil // said where the settings are needed
+	}
+	profile, err := mqtt.ParseProfile(s.Broker.Profile)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	fleet := order.Fleet(s.Fleet)
+	var wanted []mqtt.Subscription
+	var sends []mesh.Send
+	for _, id := range slices.Sorted(maps.Keys(specs)) {
+		for _, in := range specs[id].Inputs {
+			if in.Topic != "" {
+				wanted = append(wanted, mqtt.Subscription{Filter: fleet.Absolute(in.Topic)})
+			}
+		}
+		for _, out := range specs[id].Outputs {
+			if out.Topic != "" {
+				sends = append(sends, mesh.Send{Topic: fleet.Absolute(out.Topic)})
+			}
+		}
+	}
+	if err := profile.Check(wanted, sends); err != nil {
+		return strings.Split(err.Error(), "\n")
+	}
 	return nil
 }
 
