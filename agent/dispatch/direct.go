@@ -134,6 +134,9 @@ func (r *runner) drain() {
 	l := r.loop
 	l.fresh = l.fresh && r.next == r.count
 	for r.next < r.count {
+		if l.unsettled {
+			l.resettle(r)
+		}
 		c := &r.calls[r.next]
 		switch {
 		case c.direct:
@@ -159,7 +162,7 @@ func (r *runner) directly() {
 		every, r.skip = 1, 0
 	}
 	clock, wall := l.clock, l.wall
-	for i := r.next; i < r.count && r.calls[i].direct; i = r.next {
+	for i := r.next; i < r.count && r.calls[i].direct && !l.unsettled; i = r.next {
 		c := &r.calls[i]
 		d, impl := c.port.to, c.impl
 		r.doing = process
@@ -190,9 +193,6 @@ func (r *runner) directly() {
 				r.hurry.Store(false)
 				r.move(i + 1)
 			}
-		}
-		if l.unsettled {
-			l.resettle(r)
 		}
 	}
 	r.conclude()

@@ -173,9 +173,15 @@ func TestTicksOfADaemonThatCannotTakeThemAreCounted(t *testing.T) {
 	}
 	r.wait(t, 1)
 	g.clock.advance(time.Second)
-	events := r.wait(t, 2)
-	if len(events) != 2 || events[0].Missed+events[1].Missed != 4 {
-		t.Errorf("%+v", events)
+	eventually(t, "every tick to be told of", func() bool {
+		told := uint64(0)
+		for _, ev := range r.all() {
+			told += 1 + ev.Missed
+		}
+		return told == 6
+	})
+	if n := len(r.all()); n > 3 {
+		t.Errorf("%d ticks were made up", n-2)
 	}
 }
 

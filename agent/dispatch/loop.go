@@ -113,13 +113,13 @@ func newLoop(o Options) *loop {
 // pass is one round of the loop. It reports whether there may be more to do at once.
 func (l *loop) pass(r *runner) bool {
 	l.tick()
-	l.halted = l.stop.Load()
-	l.answer(r)
-	if l.halted {
+	if l.halted = l.stop.Load(); l.halted {
+		l.answer(r)
 		l.punctuate(r)
 		return false
 	}
 	r.drain()
+	l.answer(r)
 	l.fire(r)
 	l.drainLocal(r)
 	l.punctuate(r)

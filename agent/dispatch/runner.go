@@ -143,7 +143,6 @@ func (r *runner) crashed(reason string, stack []byte) {
 		c.port.events--
 		r.conclude()
 		l.crash(c.port.to, p, reason, stack, false)
-		l.resettle(r)
 		return
 	}
 	l.crash(r.inside, r.work, reason, stack, false)
