@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -35,71 +36,89 @@ var busKinds = [...][4]string{
 }
 
 func probeBus(p *Pass) error {
-	tell := func(bus string, n int, where string) {
-		if n > 0 {
-			e := Evidence{Path: where, Raw: bus}
-			p.Tag("hardware.bus."+bus, e)
-			p.Count("hardware.bus."+bus+".count", int64(n), e)
-		}
+	p.tellBus("i2c", "/sys/bus/i2c/devices", p.thoseOf("/sys/bus/i2c/devices", "i2c-"))
+	p.tellBus("spi", "/sys/class/spi_master", p.spiControllers())
+	chips := p.thoseOf("/sys/bus/gpio/devices", "gpiochip")
+	if len(chips) == 0 {
+		chips = p.thoseOf("/sys/class/gpio", "gpiochip")
 	}
-	count := func(dir, prefix string) (n int) {
-		names, err := p.List(dir)
-		p.Doubt("", err)
-		for _, name := range names {
-			if numbered(name, prefix) {
-				n++
-			}
-		}
-		return n
-	}
-	tell("i2c", count("/sys/bus/i2c/devices", "i2c-"), "/sys/bus/i2c/devices")
-	spi := count("/sys/class/spi_master", "spi")
-	for _, name := range p.Names("/sys/class/spidev") {
-		if spi == 0 && strings.HasPrefix(name, "spidev") {
-			spi = 1
-		}
-	}
-	tell("spi", spi, "/sys/class/spi_master")
-	chips := count("/sys/bus/gpio/devices", "gpiochip")
-	if legacy := count("/sys/class/gpio", "gpiochip"); chips == 0 {
-		chips = legacy
-	}
-	tell("gpio", chips, "/sys/bus/gpio/devices")
+	p.tellBus("gpio", "/sys/bus/gpio/devices", chips)
 	gpioLines(p)
-	tell("w1", count("/sys/bus/w1/devices", "w1_bus_master"), "/sys/bus/w1/devices")
-	can := 0
+	p.tellBus("w1", wireDevices, p.thoseOf(wireDevices, "w1_bus_master"))
+	var can []string
 	for _, name := range p.Names(netClass) {
 		if kind, _ := linkKind(p, name); kind == "can" {
-			can++
+			can = append(can, name)
 		}
 	}
-	tell("can", can, netClass)
-	tell("usb", count(usbRoot, "usb"), usbRoot)
-	plugged := 0
+	p.tellBus("can", netClass, can)
+	p.tellBus("usb", usbRoot, p.thoseOf(usbRoot, "usb"))
+	var plugged []string
 	for _, name := range p.Names(usbRoot) {
 		if !strings.HasPrefix(name, "usb") && !strings.Contains(name, ":") {
-			plugged++
+			plugged = append(plugged, name)
 		}
 	}
-	if plugged > 0 {
-		p.Count("hardware.bus.usb.devices", int64(plugged), Evidence{Path: usbRoot})
+	if len(plugged) > 0 {
+		p.Count("hardware.bus.usb.devices", int64(len(plugged)), listing(usbRoot, plugged))
 	}
-	roots := map[string]bool{}
 	functions := p.Names(pciRoot)
-	for _, name := range functions {
-		// The link's text tells the root bus; following it would take a look at every directory between.
-		if target, err := p.tree.Readlink(pciRoot + "/" + name); err == nil {
-			_, below, _ := strings.Cut(target, "/pci")
-			root, _, _ := strings.Cut(below, "/")
-			roots[root] = true
+	p.tellBus("pci", pciRoot, p.pciRoots(functions))
+	if len(functions) > 0 {
+		p.Count("hardware.bus.pci.devices", int64(len(functions)), listing(pciRoot, functions))
+	}
+	p.tellBus("serial", "/sys/class/tty", p.serialPorts())
+	return nil
+}
+
+func (p *Pass) tellBus(bus, where string, names []string) {
+	if len(names) > 0 {
+		e := listing(where, names)
+		p.Tag("hardware.bus."+bus, e)
+		p.Count("hardware.bus."+bus+".count", int64(len(names)), e)
+	}
+}
+
+// listing is the evidence of a count: the names that were counted.
+func listing(dir string, names []string) Evidence {
+	return Evidence{Path: dir, Raw: strings.Join(names, " ")}
+}
+
+// thoseOf lists the names in a directory that are the prefix and a number.
+func (p *Pass) thoseOf(dir, prefix string) []string {
+	names, err := p.List(dir)
+	p.Doubt("", err)
+	return byNumberAfter(names, prefix)
+}
+
+// spiControllers lists SPI controllers, or at least one where only the nodes of its devices show.
+func (p *Pass) spiControllers() []string {
+	if masters := p.thoseOf("/sys/class/spi_master", "spi"); len(masters) > 0 {
+		return masters
+	}
+	for _, name := range p.Names("/sys/class/spidev") {
+		if strings.HasPrefix(name, "spidev") {
+			return []string{name}
 		}
 	}
-	tell("pci", len(roots), pciRoot)
-	if len(functions) > 0 {
-		p.Count("hardware.bus.pci.devices", int64(len(functions)), Evidence{Path: pciRoot})
-	}
-	serialPorts(p, tell)
 	return nil
+}
+
+// pciRoots lists the root buses that functions sit below, by the text of their links: following each would take a look
+// at every directory between.
+func (p *Pass) pciRoots(functions []string) []string {
+	var roots []string
+	for _, name := range functions {
+		target, err := p.tree.Readlink(pciRoot + "/" + name)
+		if err != nil {
+			continue
+		}
+		_, below, _ := strings.Cut(target, "/pci")
+		if root, _, ok := strings.Cut(below, "/"); ok && !slices.Contains(roots, root) {
+			roots = append(roots, root)
+		}
+	}
+	return roots
 }
 
 func gpioLines(p *Pass) {
@@ -120,8 +139,8 @@ func gpioLines(p *Pass) {
 
 // serialPorts finds the ports that exist: the 8250 driver registers some for hardware that may not be there, and says
 // so by type 0.
-func serialPorts(p *Pass, tell func(bus string, n int, where string)) {
-	n := 0
+func (p *Pass) serialPorts() []string {
+	var ports []string
 	for _, name := range p.Names("/sys/class/tty") {
 		if strings.HasPrefix(name, "tty") && len(name) > 3 && name[3] >= '0' && name[3] <= '9' {
 			continue // a virtual console
@@ -142,10 +161,10 @@ func serialPorts(p *Pass, tell func(bus string, n int, where string)) {
 		if driver == "serial8250" && (err != nil || kind == 0) || err == nil && kind == 0 && strings.HasPrefix(name, "ttyS") {
 			continue
 		}
-		n++
+		ports = append(ports, name)
 		p.Tag("hardware.bus.serial.port."+keyword(name), e)
 	}
-	tell("serial", n, "/sys/class/tty")
+	return ports
 }
 
 // serialDriver is the driver of a port's hardware. Newer kernels put a controller and a port of their own between.

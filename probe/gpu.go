@@ -58,8 +58,16 @@ func probeGPU(p *Pass) error {
 	if len(gpus) == 0 {
 		return nil
 	}
+	addresses := make([]string, len(gpus))
+	for i, g := range gpus {
+		addresses[i] = g.address
+	}
+	where := gpus[0].evidence.Path
+	if gpus[0].pci.vendor != 0 {
+		where = pciRoot
+	}
 	p.Tag("hardware.gpu", gpus[0].evidence)
-	p.Count("hardware.gpu.count", int64(len(gpus)), gpus[0].evidence)
+	p.Count("hardware.gpu.count", int64(len(gpus)), listing(where, addresses))
 	for i, g := range gpus {
 		one := "hardware.gpu." + strconv.Itoa(i)
 		for _, at := range []string{"hardware.gpu", one} {
