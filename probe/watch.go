@@ -15,6 +15,10 @@ const (
 	grace   = 250 * time.Millisecond // that a revision waits for subjects which take their time
 )
 
+// settling is when subjects are asked again after an event: the kernel speaks before a device's files are gone, and
+// while they still appear.
+var settling = [...]time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 90 * time.Millisecond, time.Second}
+
 // Watch keeps a machine known until the context ends. It probes once, then what the kernel says has changed, and all of
 // it every Options.Poll. It calls changed, from its own goroutine, with the first result and with each that differs in
 // its tags or their state: at once for the first change, then at most once a second. Slow subjects, and those that
@@ -55,7 +59,8 @@ type watch struct {
 
 	dirty  map[string]bool // to be asked as soon as they are free
 	plug   map[string]bool // to be asked for a hot-plug event, by the spacing
-	settle map[string]bool // asked for an event: once more, when their files had time to appear
+	settle map[string]bool // asked for an event, and to be asked again by settling
+	again  int             // steps of settling that are behind
 
 	polled, plugged, asked, told time.Time
 	fresh                        bool
@@ -112,19 +117,7 @@ func (w *watch) step(ctx context.Context, now time.Time) time.Duration {
 			next = t
 		}
 	}
-	if len(w.plug)+len(w.settle) > 0 {
-		if due := w.plugged.Add(spacing); now.Before(due) {
-			sooner(due)
-		} else {
-			w.plugged = now
-			maps.Copy(w.dirty, w.plug)
-			maps.Copy(w.dirty, w.settle)
-			w.plug, w.settle = map[string]bool{}, w.plug
-			if len(w.settle) > 0 {
-				sooner(now.Add(spacing))
-			}
-		}
-	}
+	w.plugIn(now, sooner)
 	for name := range w.dirty {
 		if !w.busy[name] {
 			w.ask(ctx, name, now)
@@ -142,6 +135,27 @@ func (w *watch) step(ctx context.Context, now time.Time) time.Duration {
 		}
 	}
 	return max(0, next.Sub(now))
+}
+
+// plugIn marks whom to ask for hot-plug events: at once, and then by settling. Events of the next second begin a new
+// round when it is over.
+func (w *watch) plugIn(now time.Time, sooner func(time.Time)) {
+	for len(w.settle) > 0 && !now.Before(w.plugged.Add(settling[w.again])) {
+		maps.Copy(w.dirty, w.settle)
+		if w.again++; w.again == len(settling) {
+			w.settle = map[string]bool{}
+		}
+	}
+	if len(w.plug) > 0 && !now.Before(w.plugged.Add(spacing)) {
+		maps.Copy(w.dirty, w.plug)
+		w.plug, w.settle, w.again, w.plugged = map[string]bool{}, w.plug, 0, now
+	}
+	if len(w.settle) > 0 {
+		sooner(w.plugged.Add(settling[w.again]))
+	}
+	if len(w.plug) > 0 {
+		sooner(w.plugged.Add(spacing))
+	}
 }
 
 // noteChanged marks the subjects that the subsystems concern.

@@ -148,6 +148,17 @@ func TestFilesThatAppearAfterTheirEventAreFound(t *testing.T) {
 	})
 }
 
+func TestADeviceThatIsGoneJustAfterItsEventIsTold(t *testing.T) {
+	watchIn(t, "a", func(w *watched) {
+		w.pass(10 * time.Second)
+		w.events.add("net")
+		w.pass(30 * time.Millisecond)
+		w.set()
+		w.pass(10 * time.Second)
+		w.want("0.000 a", "10.050")
+	})
+}
+
 func TestChangesWithoutAnEventAreFoundByAsking(t *testing.T) {
 	watchIn(t, "", func(w *watched) {
 		w.pass(10 * time.Second)
