@@ -17,9 +17,12 @@ const (
 	localTurn = 4 * laneTurn
 	// inboxTurn is how many waiting events of one daemon are taken before the next has its turn.
 	inboxTurn = 64
-	// Lanes rest while more than localHigh events from daemon to daemon wait; beyond maxLocal they are dropped.
-	localHigh = 4 * localTurn
-	maxLocal  = 1 << 16
+	// While more than localHigh events from daemon to daemon wait, lanes have turns of shortTurn only; beyond maxLocal,
+	// or maxLocalBytes of payloads, such events are dropped.
+	localHigh     = 4 * localTurn
+	shortTurn     = 16
+	maxLocal      = 1 << 16
+	maxLocalBytes = 16 << 20
 )
 
 // command is something that the loop was asked to do. It returns false when it needs a group and there is none: then it
@@ -124,10 +127,11 @@ func (l *loop) pass(r *runner) bool {
 	l.drainLocal(r)
 	l.punctuate(r)
 	for _, lane := range *l.lanes.Load() {
+		turn := uint32(laneTurn)
 		if l.local.len() > localHigh {
-			break
+			turn = shortTurn
 		}
-		for n := min(lane.ready(), laneTurn); n > 0; {
+		for n := min(lane.ready(), turn); n > 0; {
 			n -= r.stage(lane, n)
 			r.drain()
 			l.drainLocal(r)

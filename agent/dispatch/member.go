@@ -216,7 +216,7 @@ func (l *loop) recall(r *runner, which func(*call) bool) {
 		if p := c.pending(); !l.repeated(p.port.to, p) {
 			l.enqueue(p.port.to, p)
 		}
-		c.port, c.chunk = nowhere, nil
+		c.port, c.chunk = nowhere, nil // its payload counts until it is popped
 	}
 }
 

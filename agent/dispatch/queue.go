@@ -39,12 +39,16 @@ func (c *call) fill(p *pending) {
 type queue struct {
 	calls       []call // a power of two
 	first, next uint32
+	bytes       int // of payloads
 }
 
 func (q *queue) len() int { return int(q.next - q.first) }
 
-// push returns the place of a new call, or nil when there is no room.
-func (q *queue) push() *call {
+// push returns the place of a new call with a payload of some size, or nil when there is no room.
+func (q *queue) push(size int) *call {
+	if q.bytes+size > maxLocalBytes {
+		return nil
+	}
 	if q.len() == len(q.calls) {
 		if len(q.calls) == maxLocal {
 			return nil
@@ -59,6 +63,7 @@ func (q *queue) push() *call {
 	}
 	c := &q.calls[q.next&uint32(len(q.calls)-1)]
 	q.next++
+	q.bytes += size
 	return c
 }
 
@@ -67,5 +72,6 @@ func (q *queue) pop(to *call) {
 	c := &q.calls[q.first&uint32(len(q.calls)-1)]
 	*to = *c
 	*c = call{}
+	q.bytes -= len(to.payload)
 	q.first++
 }

@@ -160,7 +160,7 @@ func TestQueueGrowsAndKeepsItsOrder(t *testing.T) {
 			"push": func(t *rapid.T) {
 				for range rapid.IntRange(1, 100).Draw(t, "n") {
 					n++
-					q.push().link.Sequence = n
+					q.push(0).link.Sequence = n
 					model = append(model, n)
 				}
 			},

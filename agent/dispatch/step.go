@@ -312,7 +312,7 @@ func (l *loop) publish(d *daemon, sends []mesh.Send, out *departure) {
 // share puts an output into the queue of daemons of this node.
 func (l *loop) share(ports []*port, out *departure, at mesh.Position) {
 	for _, p := range ports {
-		c := l.local.push()
+		c := l.local.push(len(out.payload))
 		if c == nil {
 			p.to.tally.Dropped++
 			continue
