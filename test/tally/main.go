@@ -49,12 +49,11 @@ type event struct {
 	Elapsed    float64
 }
 
-// count is what one run did. Platform tells runs under emulation from native ones.
+// count is what one run did.
 type count struct {
-	Platform string            `json:"platform"`
-	Passed   []string          `json:"passed"`
-	Failed   []string          `json:"failed"`
-	Skipped  map[string]string `json:"skipped"` // test to reason
+	Passed  []string          `json:"passed"`
+	Failed  []string          `json:"failed"`
+	Skipped map[string]string `json:"skipped"` // test to reason
 }
 
 func run(record string, args []string) error {
@@ -69,7 +68,7 @@ func run(record string, args []string) error {
 	}
 	begin := time.Now()
 	v := &viewer{out: os.Stdout, outputs: map[string][]string{}, seen: map[string]int{}}
-	v.count.Platform, v.count.Skipped = os.Getenv("GOARCH")+os.Getenv("GOARM"), map[string]string{}
+	v.count.Skipped = map[string]string{}
 	readErr := v.read(out)
 	runErr := cmd.Wait()
 	for _, name := range slices.Sorted(maps.Keys(v.count.Skipped)) {
@@ -207,21 +206,18 @@ func addUp(out io.Writer, name, allow string) error {
 		}
 		passed, failed = passed+len(c.Passed), failed+len(c.Failed)
 		for _, test := range append(c.Passed, c.Failed...) {
-			ran[c.Platform+" "+test] = true
+			ran[test] = true
 		}
-		for test, why := range c.Skipped {
-			skipped[c.Platform+" "+test] = why
-		}
+		maps.Copy(skipped, c.Skipped)
 	}
-	for _, key := range slices.Sorted(maps.Keys(skipped)) {
-		platform, test, _ := strings.Cut(key, " ")
+	for _, test := range slices.Sorted(maps.Keys(skipped)) {
 		switch why := allowed[short(test)]; {
-		case ran[key]:
+		case ran[test]:
 		case why != "":
-			fmt.Fprintf(out, "skipped on purpose %s %s: %s\n", platform, test, why)
+			fmt.Fprintf(out, "skipped on purpose: %s: %s\n", test, why)
 		default:
 			failed++
-			fmt.Fprintf(out, "SKIPPED EVERYWHERE %s %s: %s\n", platform, test, skipped[key])
+			fmt.Fprintf(out, "SKIPPED EVERYWHERE: %s: %s\n", test, skipped[test])
 		}
 	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
