@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -85,13 +86,13 @@ func (a *Agent) showState(w http.ResponseWriter, r *http.Request) {
 }
 
 // fresh reads the loop's figures and gives the reports that go with them.
-func (a *Agent) fresh(r *http.Request) ([]DaemonState, error) {
-	stats, err := a.host.Stats(r.Context())
+func (a *Agent) fresh(ctx context.Context) ([]DaemonState, error) {
+	stats, err := a.host.Stats(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []DaemonState
-	err = a.ask(r.Context(), func(k *keeper) {
+	err = a.ask(ctx, func(k *keeper) {
 		for _, s := range stats.Daemons {
 			if d := k.daemons[s.ID]; d != nil {
 				d.stats = figures{s, true}
@@ -104,8 +105,22 @@ func (a *Agent) fresh(r *http.Request) ([]DaemonState, error) {
 	return all, err
 }
 
+// Report is the report about one daemon, with the figures of this moment.
+func (a *Agent) Report(ctx context.Context, id mesh.DaemonID) (*order.Report, bool) {
+	all, err := a.fresh(ctx)
+	if err != nil {
+		return nil, false
+	}
+	for _, d := range all {
+		if d.Daemon == id {
+			return d.Report, true
+		}
+	}
+	return nil, false
+}
+
 func (a *Agent) showDaemons(w http.ResponseWriter, r *http.Request) {
-	all, err := a.fresh(r)
+	all, err := a.fresh(r.Context())
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
@@ -117,17 +132,10 @@ func (a *Agent) showDaemons(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Agent) showDaemon(w http.ResponseWriter, r *http.Request) {
-	all, err := a.fresh(r)
-	if err != nil {
-		refuse(w, http.StatusServiceUnavailable, err)
-		return
-	}
 	id := mesh.DaemonID(r.PathValue("id"))
-	for _, d := range all {
-		if d.Daemon == id {
-			show(w, d)
-			return
-		}
+	if report, ok := a.Report(r.Context(), id); ok {
+		show(w, DaemonState{id, report})
+		return
 	}
 	refuse(w, http.StatusNotFound, &mesh.Error{Daemon: id, Kind: mesh.ErrNotFound})
 }

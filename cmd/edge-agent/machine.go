@@ -113,6 +113,13 @@ func (m *machine) current() agent.Machine {
 	return m.known
 }
 
+// latest is what the machine last answered.
+func (m *machine) latest() probe.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.result
+}
+
 // tell says who is to hear of changes.
 func (m *machine) tell(a *agent.Agent) {
 	m.mu.Lock()

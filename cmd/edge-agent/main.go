@@ -23,6 +23,7 @@ type commandLine struct {
 	Output format `short:"o" enum:"table,json,nfd,prometheus" default:"table" help:"How to print: table or json; probe has nfd and prometheus too."`
 
 	Probe   probeCommand   `cmd:"" help:"Show what this machine is, and how that is known."`
+	Demo    demoCommand    `cmd:"" help:"Show it all on this machine: broker, agent, a pipeline on its own readings."`
 	Run     runCommand     `cmd:"" help:"Run the agent on this machine."`
 	Assign  assignCommand  `cmd:"" help:"Give a node one order about a daemon, and wait for its report."`
 	Fleet   fleetCommand   `cmd:"" help:"Show the nodes of a fleet and what they do."`
