@@ -54,6 +54,7 @@ type daemon struct {
 
 	careful  int   // inputs left that are written before they are processed
 	cautious int64 // boot time at which that ends
+	twins    twins
 
 	steps     int   // since the last snapshot
 	snapped   int64 // boot time of the last snapshot

@@ -41,6 +41,7 @@ func (l *loop) add(s Spec) error {
 	d := &daemon{
 		Spec: s, impl: s.Daemon, ledger: s.Ledger, durable: s.Durability != Volatile, sticky: &sticky{},
 		tasksOrigin: mesh.TopicOrigin("task:" + string(s.ID)), snapped: l.now, committed: s.Ledger.Head(),
+		twins: newTwins(s.Givens),
 	}
 	d.identify()
 	for _, send := range s.Sends {

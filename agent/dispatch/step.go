@@ -104,6 +104,10 @@ func (l *loop) offer(r *runner, t *target, in *Input) {
 		}
 		p.retained = false
 	}
+	if in.Dup && d.twins.take(ev) {
+		d.tally.Duplicate++
+		return
+	}
 	if ev.Daemon == "" {
 		*port.accepted++
 		ev.Link = mesh.Link{Origin: port.origin, Sequence: *port.accepted}

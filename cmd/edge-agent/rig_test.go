@@ -164,7 +164,7 @@ func (r *rig) running(id mesh.DaemonID, generation int, spec string) order.Repor
 	r.t.Helper()
 	r.assign(id, fmt.Sprintf(`{"v":1,"term":0,"generation":%d,"state":"run","spec":%s}`, generation, spec))
 	return r.report(id, "running", func(p order.Report) bool {
-		if p.Refused != "" || p.State == order.Failed {
+		if p.Refused != "" || p.State == order.Failed && p.Generation == uint64(generation) {
 			r.t.Fatalf("the order for %s is %s: %s %s", id, p.State, p.Refused, p.Error)
 		}
 		return p.State == order.Running && p.Generation == uint64(generation)
