@@ -121,7 +121,8 @@ type pending struct {
 	// given is the record that already keeps the event, and commit the group that puts it on disk.
 	given   mesh.Position
 	commit  uint64
-	written bool // in this run, or well enough in an earlier one
+	written bool
+	counted bool // this run's first try is on record
 	// attempts counts those on record, tries the crashes over the event since then.
 	attempts uint32
 	tries    int

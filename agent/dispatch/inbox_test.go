@@ -232,16 +232,15 @@ func TestCarefulModeWritesInputsBeforeTheyAreProcessed(t *testing.T) {
 		Givens: []mesh.Given{given(0, "new"), given(2, "tried twice"), given(3, "deadly")},
 	})
 	g.post(Input{Topic: "in", Payload: []byte("fresh"), QoS: 1, Ack: &acks{}})
-	eventually(t, "three on record", func() bool { return len(g.journal.givensOf("d")) == 3 })
+	record := func() (written []string) {
+		for _, given := range g.journal.givensOf("d") {
+			written = append(written, fmt.Sprint(string(given.Event.Payload), " ", given.Attempt))
+		}
+		return written
+	}
+	eventually(t, "the first try and the fresh input on record", func() bool { return len(record()) == 2 })
 	if n := len(r.all()); n != 0 {
 		t.Errorf("%d processed before they were on disk", n)
-	}
-	attempts := map[string]uint32{}
-	for _, given := range g.journal.givensOf("d") {
-		attempts[string(given.Event.Payload)] = given.Attempt
-	}
-	if diff := cmp.Diff(map[string]uint32{"new": 1, "tried twice": 3, "fresh": 1}, attempts); diff != "" {
-		t.Error(diff)
 	}
 	g.journal.confirm(nil)
 	r.wait(t, 3)
@@ -256,7 +255,9 @@ func TestCarefulModeWritesInputsBeforeTheyAreProcessed(t *testing.T) {
 	g.clock.advance(2 * time.Minute)
 	g.post(Input{Topic: "in", Payload: []byte("late"), QoS: 1, Ack: &acks{}})
 	r.wait(t, 4)
-	if n := len(g.journal.givensOf("d")); n != 3 {
-		t.Errorf("%d on record after careful mode, want 3", n)
+	// What merely waits is kept, and a try is counted for the event that is tried alone.
+	want := []string{"fresh 0", "fresh 1", "new 1", "tried twice 3"}
+	if got := slices.Sorted(slices.Values(record())); !slices.Equal(got, want) {
+		t.Errorf("on record are %q, want %q", got, want)
 	}
 }

@@ -99,7 +99,7 @@ func (d *daemon) identify() {
 // given is an input of an earlier run that is on record.
 func (d *daemon) given(g *mesh.Given) *pending {
 	return &pending{
-		event: g.Event, at: g.At, given: g.Position, written: !d.Careful || int(g.Attempt) >= maxTries,
+		event: g.Event, at: g.At, given: g.Position, written: true,
 		attempts: g.Attempt, doomed: int(g.Attempt) >= maxTries && !d.Strict,
 	}
 }

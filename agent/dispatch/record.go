@@ -162,7 +162,16 @@ func (l *loop) wary(d *daemon) bool {
 
 // mustGive says that events wait which are on no record but should be.
 func (l *loop) mustGive(d *daemon) bool {
-	return d.durable && d.inbox.loose > 0 && (!d.ready() || l.wary(d))
+	return d.durable && (d.inbox.loose > 0 && (!d.ready() || l.wary(d)) || l.uncounted(d))
+}
+
+// uncounted says that the next event must not be tried before the try is on record: it may have killed the process.
+func (l *loop) uncounted(d *daemon) bool {
+	if !l.wary(d) || d.inbox.len() == 0 {
+		return false
+	}
+	next := d.inbox.events[0]
+	return !next.counted && !next.doomed && !next.lossy
 }
 
 // give writes the events that wait for a daemon but are on no record, if there is a group.
@@ -172,18 +181,24 @@ func (l *loop) give(d *daemon) {
 			l.write(d, p)
 		}
 	}
+	if l.uncounted(d) && l.room() != nil {
+		l.write(d, d.inbox.events[0])
+	}
 }
 
 // write puts an event on record before it is processed.
 func (l *loop) write(d *daemon, p *pending) {
 	g := l.group
-	d.inbox.loose--
+	if p.loose() {
+		d.inbox.loose--
+	}
 	p.written, p.commit = true, g.serial
 	if p.given == 0 {
 		p.given = l.nextPosition()
 		d.tally.Spilled++
 	}
-	if l.wary(d) {
+	if p == d.inbox.events[0] && l.uncounted(d) {
+		p.counted = true
 		p.attempts++
 		d.careful--
 	}

@@ -136,7 +136,7 @@ func (l *loop) look(r *runner, d *daemon) {
 			break
 		}
 		p := d.inbox.events[0]
-		if p.commit > l.committed || p.loose() && l.wary(d) {
+		if p.commit > l.committed || l.uncounted(d) {
 			break
 		}
 		d.inbox.pop()
