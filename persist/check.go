@@ -106,7 +106,7 @@ func readableKeys(bucket *bolt.Bucket, name []byte) error {
 // process dies over the rest.
 func rescueFile(from, to string) error {
 	debug.SetPanicOnFault(true)
-	target, err := bolt.Open(to, 0o600, &bolt.Options{Timeout: time.Second, NoFreelistSync: true})
+	target, err := bolt.Open(to, 0o600, &bolt.Options{Timeout: time.Second, NoFreelistSync: true, PageSize: pageSize})
 	if err != nil {
 		return err
 	}

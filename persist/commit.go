@@ -106,7 +106,10 @@ func (s *Store) account(c *change, batch []work, took time.Duration) {
 	s.stats.Slowest = max(s.stats.Slowest, took)
 	for _, a := range c.moved {
 		a.moved = false
-		s.noteWaiting(a)
+		s.note(a)
+	}
+	for _, a := range c.dirty {
+		s.note(a)
 	}
 	s.usage()
 }

@@ -40,8 +40,8 @@ func costGroup(w *writer, outputs bool) (g mesh.Group, payloads int) {
 // TestGroupWritesFewBytes counts what the system was handed, for groups of 20 daemons with one 256-byte event each. The
 // counts are of whole pages; outputs of the same size must stay within a tenth of the limit for events alone.
 func TestGroupWritesFewBytes(t *testing.T) {
-	if os.Getenv("CI_EMULATOR") != "" || os.Getpagesize() != 4096 {
-		t.Skip("counting needs pages of 4096 bytes, and no emulator whose own writes would be counted")
+	if os.Getenv("CI_EMULATOR") != "" {
+		t.Skip("an emulator's own writes would be counted")
 	}
 	for name, limit := range map[string]int{"events": 40 << 10, "events with an output each": 44 << 10} {
 		t.Run(name, func(t *testing.T) {

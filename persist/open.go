@@ -23,7 +23,8 @@ const Schema = 1
 const (
 	fileName  = "state.db"
 	cleanName = "state.clean"
-	growths   = 128 // the file grows by this part of its limit
+	pageSize  = 4096 // everywhere: larger pages of a machine would only make every commit larger
+	growths   = 128  // the file grows by this part of its limit
 	slack     = 16 << 20
 )
 
@@ -135,7 +136,7 @@ func (s *Store) putInPlace(temp string) error {
 
 func (s *Store) bolt(path string) (*bolt.DB, error) {
 	o := &bolt.Options{
-		Timeout: time.Second, FreelistType: bolt.FreelistMapType, NoFreelistSync: true,
+		Timeout: time.Second, FreelistType: bolt.FreelistMapType, NoFreelistSync: true, PageSize: pageSize,
 		InitialMmapSize: int(s.opts.Limits.File), MaxSize: int(s.opts.Limits.File), ReadOnly: s.opts.ReadOnly,
 	}
 	db, err := bolt.Open(path, 0o600, o)

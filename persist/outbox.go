@@ -2,6 +2,7 @@ package persist
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,13 +22,7 @@ type Cursor struct {
 
 // Compare orders cursors.
 func (c Cursor) Compare(d Cursor) int {
-	switch {
-	case c.Position < d.Position || c.Position == d.Position && c.Index < d.Index:
-		return -1
-	case c == d:
-		return 0
-	}
-	return 1
+	return cmp.Or(cmp.Compare(c.Position, d.Position), cmp.Compare(c.Index, d.Index))
 }
 
 // Row is one output on its way to the broker.

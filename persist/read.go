@@ -2,6 +2,7 @@ package persist
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -98,6 +99,12 @@ func (s *Store) Replay(id mesh.DaemonID, after mesh.Position, give func(mesh.Ste
 
 // Givens lists the inputs of a daemon that were written and not processed, in order.
 func (s *Store) Givens(id mesh.DaemonID) ([]mesh.Given, error) {
+	s.mu.Lock()
+	none := s.given != nil && !s.given[id]
+	s.mu.Unlock()
+	if none {
+		return nil, nil
+	}
 	var givens []mesh.Given
 	done := make(map[mesh.Position]bool)
 	err := s.view(func(tx *bolt.Tx) error {
@@ -132,7 +139,7 @@ func (s *Store) Givens(id mesh.DaemonID) ([]mesh.Given, error) {
 			return nil
 		})
 	})
-	slices.SortFunc(givens, func(a, b mesh.Given) int { return int(min(1, max(-1, int64(a.Position-b.Position)))) })
+	slices.SortFunc(givens, func(a, b mesh.Given) int { return cmp.Compare(a.Position, b.Position) })
 	return givens, err
 }
 

@@ -87,9 +87,9 @@ func (s *Store) readBooks() error {
 	s.books = sc.b
 	s.mu.Lock()
 	s.aged, s.opened = sc.totals.age, time.Now()
-	s.waiting = make(map[mesh.DaemonID]int)
+	s.waiting, s.given = make(map[mesh.DaemonID]int), make(map[mesh.DaemonID]bool)
 	for _, a := range sc.b.daemons {
-		s.noteWaiting(a)
+		s.note(a)
 	}
 	s.usage()
 	s.mu.Unlock()

@@ -65,11 +65,14 @@ func (s *Store) usage() {
 	s.oldestRow = b.oldestRow
 }
 
-// noteWaiting lets readers know how many rows of a daemon wait; s.mu is held.
-func (s *Store) noteWaiting(a *account) {
-	if a.rows == 0 {
-		delete(s.waiting, a.id)
-		return
+// note lets readers know what of a daemon waits; s.mu is held.
+func (s *Store) note(a *account) {
+	delete(s.waiting, a.id)
+	delete(s.given, a.id)
+	if a.rows > 0 {
+		s.waiting[a.id] = a.rows
 	}
-	s.waiting[a.id] = a.rows
+	if a.given > 0 {
+		s.given[a.id] = true
+	}
 }

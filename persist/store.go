@@ -39,7 +39,8 @@ type Store struct {
 	alarms  []Alarm
 	stats   Stats
 	oldest  []mesh.DaemonID
-	waiting map[mesh.DaemonID]int // rows in the outbox
+	waiting map[mesh.DaemonID]int  // rows in the outbox
+	given   map[mesh.DaemonID]bool // daemons with given inputs that wait; nil in a store that only reads
 	// How long the store had run when the file was read, when that was, and when the oldest row was written.
 	aged, oldestRow time.Duration
 	opened          time.Time

@@ -95,7 +95,7 @@ func (g *gather) close() error {
 // openBare is a bbolt file with the same options and the same keys and sizes of values, and nothing else.
 func openBare(dir string, payload int) (side, error) {
 	db, err := bolt.Open(filepath.Join(dir, "bare.db"), 0o600, &bolt.Options{
-		FreelistType: bolt.FreelistMapType, NoFreelistSync: true, InitialMmapSize: 1 << 30,
+		FreelistType: bolt.FreelistMapType, NoFreelistSync: true, InitialMmapSize: 256 << 20, PageSize: 4096,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open bare store: %w", err)
