@@ -19,10 +19,10 @@ func BenchmarkCommit(b *testing.B) {
 		if n%64 == 0 {
 			g.Snapshots = []mesh.Snapshot{w.snapshot("daemon", payload)}
 		}
+		commit(b, s, g)
 		for _, step := range g.Steps {
 			s.Done(Cursor{Position: step.Outs[0].Position})
 		}
-		commit(b, s, g)
 	}
 	b.ReportMetric(16, "events/op")
 }

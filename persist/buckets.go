@@ -26,6 +26,9 @@ var bucketNames = []string{
 	gapsBucket, poisonBucket, quarantineBucket,
 }
 
+// ascending buckets get their keys in order, so that their pages can be filled.
+var ascending = map[string]bool{journalBucket: true, keptBucket: true, outsBucket: true, outboxBucket: true}
+
 var nameSums = func() map[string]uint32 {
 	sums := make(map[string]uint32, len(bucketNames))
 	for _, name := range bucketNames {

@@ -24,7 +24,7 @@ type change struct {
 	totals  bool
 	budget  int      // records that pruning may touch
 	remove  []string // files to delete once the transaction stands
-	buckets [6]*bolt.Bucket
+	buckets map[string]*bolt.Bucket
 	outbox  *bolt.Cursor
 	key     [16]byte
 	steps   int
@@ -70,6 +70,7 @@ func (s *Store) apply(batch []work, sent []Cursor) (c *change, err error) {
 	defer tx.Rollback()
 	c = &change{
 		Store: s, tx: tx, age: s.age(), wall: s.opts.Clock().UnixNano(), before: s.books.last, budget: 64,
+		buckets: make(map[string]*bolt.Bucket),
 	}
 	for _, w := range batch {
 		if w.group != nil {
@@ -114,32 +115,17 @@ func (s *Store) account(c *change, batch []work, took time.Duration) {
 	s.usage()
 }
 
-// bucket opens one of the buckets that every transaction touches, once.
+// bucket opens a bucket once in a transaction.
 func (c *change) bucket(name string) *bolt.Bucket {
-	i := -1
-	switch name {
-	case journalBucket:
-		i = 0
-	case outboxBucket:
-		i = 1
-	case headsBucket:
-		i = 2
-	case keptBucket:
-		i = 3
-	case outsBucket:
-		i = 4
-	case gapsBucket:
-		i = 5
-	default:
-		return c.tx.Bucket([]byte(name))
-	}
-	if c.buckets[i] == nil {
-		c.buckets[i] = c.tx.Bucket([]byte(name))
-		if name != headsBucket && name != gapsBucket {
-			c.buckets[i].FillPercent = 1 // keys only grow
+	b := c.buckets[name]
+	if b == nil {
+		b = c.tx.Bucket([]byte(name))
+		if ascending[name] {
+			b.FillPercent = 1
 		}
+		c.buckets[name] = b
 	}
-	return c.buckets[i]
+	return b
 }
 
 // begin starts a record in the arena; the body is appended to the arena and end puts it into a bucket.

@@ -36,7 +36,7 @@ func (s *Store) Put(bucket, key string, value []byte) error {
 	var full error
 	err = s.do(func(c *change) error {
 		added, room := entry(k, value)+headerSize, c.opts.Limits.Documents-c.books.documents
-		if old := c.tx.Bucket([]byte(documentsBucket)).Get(k); old != nil {
+		if old := c.bucket(documentsBucket).Get(k); old != nil {
 			room += entry(k, old)
 		}
 		if added > room {
@@ -49,7 +49,7 @@ func (s *Store) Put(bucket, key string, value []byte) error {
 }
 
 func (c *change) putDocument(key, value []byte) error {
-	bucket := c.tx.Bucket([]byte(documentsBucket))
+	bucket := c.bucket(documentsBucket)
 	if old := bucket.Get(key); old != nil {
 		c.books.documents -= entry(key, old)
 	} else {
@@ -94,7 +94,7 @@ func (s *Store) Delete(bucket, key string) error {
 		return err
 	}
 	return s.do(func(c *change) error {
-		bucket := c.tx.Bucket([]byte(documentsBucket))
+		bucket := c.bucket(documentsBucket)
 		if old := bucket.Get(k); old != nil {
 			c.books.documents -= entry(k, old)
 			c.books.counts.documents--
@@ -132,7 +132,7 @@ func (s *Store) Increment(bucket, key string, above uint64) (uint64, error) {
 	}
 	next := above
 	err = s.do(func(c *change) error {
-		if old, ok := s.document(c.tx.Bucket([]byte(documentsBucket)), k); ok && len(old) == 8 {
+		if old, ok := s.document(c.bucket(documentsBucket), k); ok && len(old) == 8 {
 			next = max(next, binary.LittleEndian.Uint64(old))
 		}
 		next++

@@ -28,7 +28,7 @@ func (c *change) poisoned(s *mesh.Step) error {
 	body := mesh.AppendStep(binary.LittleEndian.AppendUint64(nil, uint64(c.wall)), &whole)
 	r := record{kind: poisonRecord, owner: ownerOf(s.Daemon), epoch: s.Epoch, sequence: uint64(s.Position), body: body}
 	raw := appendRecord(nil, poisonBucket, key, r)
-	bucket := c.tx.Bucket([]byte(poisonBucket))
+	bucket := c.bucket(poisonBucket)
 	for c.books.poison+entry(key, raw) > c.opts.Limits.Poison && c.books.counts.poison > 0 {
 		oldest, value := bucket.Cursor().First()
 		c.alarm(Refused, s.Daemon, "poison list is full: the event at %d is dropped", keyPosition(oldest))
@@ -87,7 +87,7 @@ func (s *Store) Poison() ([]Poison, error) {
 // DeletePoison takes an event off the list; that it is not there is no error.
 func (s *Store) DeletePoison(p mesh.Position) error {
 	return s.do(func(c *change) error {
-		bucket, key := c.tx.Bucket([]byte(poisonBucket)), positionKey(p)
+		bucket, key := c.bucket(poisonBucket), positionKey(p)
 		if value := bucket.Get(key); value != nil {
 			return c.dropPoison(bucket, key, value)
 		}

@@ -228,7 +228,7 @@ func (c *change) buryForgotten() error {
 
 // quarantine keeps a damaged value as evidence, while there is room.
 func (c *change) quarantine(bucket string, key, value []byte) error {
-	q := c.tx.Bucket([]byte(quarantineBucket))
+	q := c.bucket(quarantineBucket)
 	if q.Stats().KeyN >= maxQuarantined || len(value) > maxEvidence {
 		return nil
 	}

@@ -237,7 +237,7 @@ func (s *Store) Forget(id mesh.DaemonID) error {
 		if a == nil {
 			return nil
 		}
-		snapshots := c.tx.Bucket([]byte(snapshotsBucket))
+		snapshots := c.bucket(snapshotsBucket)
 		for _, k := range a.snapshots {
 			b.snapshots -= k.size
 			b.counts.snapshots--

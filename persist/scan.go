@@ -348,7 +348,7 @@ func (sc *scan) judge() {
 
 // setAside moves what is damaged to the quarantine, and writes the heads and totals that the books then have.
 func (sc *scan) setAside(tx *bolt.Tx) error {
-	c := &change{Store: sc.Store, tx: tx, age: sc.age(), totals: true}
+	c := &change{Store: sc.Store, tx: tx, age: sc.age(), totals: true, buckets: make(map[string]*bolt.Bucket)}
 	for _, e := range sc.bad {
 		name, nested, _ := bytes.Cut(e.bucket, []byte{0})
 		bucket := tx.Bucket(name)

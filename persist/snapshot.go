@@ -22,7 +22,7 @@ const besideDir = "snapshots"
 // snapshot writes a snapshot behind the ones there are and raises the daemon's floor to the oldest that is kept.
 func (c *change) snapshot(s *mesh.Snapshot) error {
 	a := c.books.account(s.Daemon)
-	bucket, err := c.tx.Bucket([]byte(snapshotsBucket)).CreateBucketIfNotExists([]byte(s.Daemon))
+	bucket, err := c.bucket(snapshotsBucket).CreateBucketIfNotExists([]byte(s.Daemon))
 	if err != nil {
 		return fmt.Errorf("snapshot of %s: %w", s.Daemon, err)
 	}
