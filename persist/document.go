@@ -104,23 +104,30 @@ func (s *Store) Delete(bucket, key string) error {
 	})
 }
 
-// Each gives every document of a bucket, in order of keys. The value may be kept; the function must not call the store.
+// Each gives every document of a bucket, in order of keys. While the function runs, the store is not held.
 func (s *Store) Each(bucket string, give func(key string, value []byte) error) error {
 	prefix := []byte(bucket + "\x00")
-	return s.view(func(tx *bolt.Tx) error {
+	var keys []string
+	var values [][]byte
+	err := s.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte(documentsBucket))
 		cursor := b.Cursor()
 		for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Next() {
-			value, ok := s.document(b, key)
-			if !ok {
-				continue
-			}
-			if err := give(string(key[len(prefix):]), value); err != nil {
-				return err
+			if value, ok := s.document(b, key); ok {
+				keys, values = append(keys, string(key[len(prefix):])), append(values, value)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if err := give(key, values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Increment raises a counter that is kept as a document and returns its new value, durable; it begins at 1, and is

@@ -72,12 +72,37 @@ func (s *Store) Last() (last mesh.Position, err error) {
 	return last, err
 }
 
+// replayBatch bounds the steps that a replay reads at a time, and replayBytes their payloads.
+const (
+	replayBatch = 256
+	replayBytes = 1 << 20
+)
+
 // Replay gives a daemon's steps behind a position, in order, each with the payload of its input. What cannot be read
-// is left out with an alarm. An error of the function, which must not call the store, ends the replay.
+// is left out with an alarm. An error of the function ends the replay. While it runs, the store is not held.
 func (s *Store) Replay(id mesh.DaemonID, after mesh.Position, give func(mesh.Step) error) error {
-	return s.view(func(tx *bolt.Tx) error {
-		state, ok, err := readHead(tx, id)
-		if err == nil && ok {
+	for {
+		steps, err := s.steps(id, after)
+		if err != nil || len(steps) == 0 {
+			return err
+		}
+		for _, step := range steps {
+			if err := give(step); err != nil {
+				return err
+			}
+		}
+		after = steps[len(steps)-1].Position
+	}
+}
+
+// errEnough ends a walk that has what it wants.
+var errEnough = errors.New("enough")
+
+// steps reads the next steps of a daemon behind a position.
+func (s *Store) steps(id mesh.DaemonID, after mesh.Position) (steps []mesh.Step, err error) {
+	size := 0
+	err = s.view(func(tx *bolt.Tx) error {
+		if state, ok, err := readHead(tx, id); err == nil && ok {
 			after = max(after, state.floor)
 		}
 		return s.each(tx, id, stepRecord, after, func(r record, p mesh.Position) error {
@@ -92,9 +117,17 @@ func (s *Store) Replay(id mesh.DaemonID, after mesh.Position, give func(mesh.Ste
 			if step.Daemon != id {
 				return nil
 			}
-			return give(step)
+			steps = append(steps, step)
+			if size += len(step.Event.Payload); len(steps) >= replayBatch || size >= replayBytes {
+				return errEnough
+			}
+			return nil
 		})
 	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return steps, err
 }
 
 // Givens lists the inputs of a daemon that were written and not processed, in order.

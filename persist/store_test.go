@@ -195,3 +195,28 @@ func TestStepsComeBackInOrderAfterReopen(t *testing.T) {
 		t.Errorf("alarms %v", alarms)
 	}
 }
+
+func TestReplayDoesNotHoldTheStore(t *testing.T) {
+	s, _ := start(t, t.TempDir(), Options{})
+	w := newWriter()
+	for range 3 {
+		g := mesh.Group{}
+		for range replayBatch {
+			g.Steps = append(g.Steps, w.step("a", "x"))
+		}
+		commit(t, s, g)
+	}
+	steps := 0
+	err := s.Replay("a", 0, func(mesh.Step) error {
+		if steps++; steps%replayBatch != 2 {
+			return nil
+		}
+		if err := s.Put("docs", "key", nil); err != nil {
+			return err
+		}
+		return s.Reopen(context.Background())
+	})
+	if err != nil || steps != 3*replayBatch {
+		t.Errorf("%d steps, %v", steps, err)
+	}
+}
