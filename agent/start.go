@@ -99,8 +99,18 @@ func (a *Agent) restore(b blueprint) (r restored, err error) {
 	if err != nil {
 		return r, &mesh.Error{Daemon: b.id, Kind: mesh.ErrRestore, Cause: err}
 	}
-	if kept := r.ledger.Snapshot(); kept.Head.Epoch != b.epoch {
-		kept.Head.Epoch = b.epoch
+	head, known, err := a.o.Store.Head(b.id)
+	if err != nil {
+		return r, err
+	}
+	kept := r.ledger.Snapshot()
+	if known && kept.Head.Link.Sequence < head.Link.Sequence { // what follows would be linked twice
+		a.o.Log.Error("steps are missing; the chain goes on from its head on disk", "daemon", b.id,
+			"replayed", kept.Head.Link.Sequence, "head", head.Link.Sequence)
+		kept.Head = head
+	}
+	kept.Head.Epoch = b.epoch
+	if kept.Head != r.ledger.Head() {
 		r.ledger = dispatch.NewLedger(kept)
 	}
 	r.givens, err = a.o.Store.Givens(b.id)
