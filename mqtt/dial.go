@@ -29,7 +29,7 @@ var ports = map[string]string{
 }
 
 func parseBroker(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
+	u, err := parseURL(s)
 	if err != nil {
 		return nil, fmt.Errorf("broker address: %w", err)
 	}
@@ -41,6 +41,16 @@ func parseBroker(s string) (*url.URL, error) {
 		u.Host = net.JoinHostPort(u.Hostname(), port)
 	}
 	return u, nil
+}
+
+// parseURL keeps what it cannot read out of its error: there may be a password in it.
+func parseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	var wrong *url.Error
+	if errors.As(err, &wrong) {
+		err = wrong.Err
+	}
+	return u, err
 }
 
 // display is a broker's address without its password.
@@ -133,7 +143,7 @@ func (o *Options) via(u *url.URL) (proxy.ContextDialer, error) {
 	case "":
 		return environment(u)
 	}
-	via, err := url.Parse(o.Proxy)
+	via, err := parseURL(o.Proxy)
 	if err != nil {
 		return nil, fmt.Errorf("proxy address: %w", err)
 	}
@@ -154,7 +164,7 @@ func environment(u *url.URL) (proxy.ContextDialer, error) {
 	if all == "" {
 		return &net.Dialer{}, nil
 	}
-	via, err := url.Parse(all)
+	via, err := parseURL(all)
 	if err != nil {
 		return nil, fmt.Errorf("proxy of the environment: %w", err)
 	}

@@ -24,9 +24,14 @@ const (
 	goodbye = time.Second
 	// denied is the code of a SUBACK for a filter that was not granted.
 	denied = 0x80
+	// lastRefusal is the highest code with which a CONNACK refuses a client.
+	lastRefusal = 5
 )
 
 var errDenied = errors.New("the broker denies it")
+
+// ErrRefused says that a broker answered and does not take this client: its name, password or client id.
+var ErrRefused = errors.New("the broker refuses this client")
 
 // link is one connection, from the broker's acceptance to its loss. A new one is made each time, with an MQTT client of
 // its own, so that nothing of an older connection can reach a newer one.
@@ -82,6 +87,9 @@ func (c *Client) connect(ctx context.Context, broker string) (*link, error) {
 	token := l.paho.Connect()
 	<-token.Done() // bounded by the deadline of reading
 	if err := token.Error(); err != nil {
+		if c, ok := token.(*paho.ConnectToken); ok && c.ReturnCode() > 0 && c.ReturnCode() <= lastRefusal {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
 		return nil, errors.Join(fmt.Errorf("connect to %s: %w", display(broker), err), l.conn.Close())
 	}
 	return l, nil

@@ -34,6 +34,20 @@ type configFlags struct {
 // Settings reads the configuration file, the environment and the flags, each stronger than the one before.
 func (f configFlags) Settings() (settings, error) { return loadSettings(f, os.Environ()) }
 
+// file is the configuration, and whether somebody named it.
+func (f configFlags) file(environ []string) (path string, named bool) {
+	path = f.Config
+	for _, variable := range environ {
+		if name, value, _ := strings.Cut(variable, "="); name == "EDGE_AGENT_CONFIG" && path == "" {
+			path = value
+		}
+	}
+	if path == "" {
+		return defaultConfig, false
+	}
+	return path, true
+}
+
 // settingsError is all that is wrong with the settings.
 type settingsError []string
 
@@ -48,15 +62,7 @@ type settingsLoader struct {
 
 func loadSettings(flags configFlags, environ []string) (settings, error) {
 	l := &settingsLoader{settings: defaultSettings(), origins: map[string]string{}}
-	file, named := flags.Config, true
-	for _, variable := range environ {
-		if name, value, _ := strings.Cut(variable, "="); name == "EDGE_AGENT_CONFIG" && file == "" {
-			file = value
-		}
-	}
-	if file == "" {
-		file, named = defaultConfig, false
-	}
+	file, named := flags.file(environ)
 	if err := l.readFile(file, named); err != nil {
 		return settings{}, fail(exitConfig, err, "name a file that exists with --config, or none")
 	}
@@ -242,7 +248,7 @@ func (l *settingsLoader) checkBroker(b brokerSettings) {
 	for _, text := range b.URLs {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || !slices.Contains(brokerSchemes, u.Scheme) {
-			l.mistake("broker.urls", fmt.Sprintf("has %q", text),
+			l.mistake("broker.urls", fmt.Sprintf("has %q", withoutPassword(text)),
 				"want a URL such as tcp://127.0.0.1:1883; it can begin with "+strings.Join(brokerSchemes, ", "))
 		}
 	}

@@ -33,6 +33,7 @@ type commandLine struct {
 	Chain   chainCommand   `cmd:"" help:"Check causal chains."`
 	State   stateCommand   `cmd:"" help:"Look at what this node keeps."`
 	Bench   benchCommand   `cmd:"" help:"Measure this very device."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what is wrong here, and how to mend it."`
 	Version versionCommand `cmd:"" help:"Print the version and how the program was built."`
 }
 

@@ -88,7 +88,7 @@ func stopFirst(err error) error {
 	return err
 }
 
-// askAgent sends a request to the agent that runs on a state directory and decodes its answer.
+// askAgent sends a request to the agent that runs on a state directory and decodes its answer; a string takes the text.
 func askAgent(ctx context.Context, dir, method, path string, answer any) error {
 	socket := filepath.Join(dir, socketName)
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
@@ -115,8 +115,13 @@ func askAgent(ctx context.Context, dir, method, path string, answer any) error {
 		}
 		return fail(exitRefused, errors.New(refused.Error), "edge-agent state ls lists what there is")
 	}
-	if answer == nil {
+	switch answer := answer.(type) {
+	case nil:
 		return nil
+	case *string:
+		text, err := io.ReadAll(body)
+		*answer = string(text)
+		return err
 	}
 	return json.NewDecoder(body).Decode(answer)
 }
