@@ -15,13 +15,8 @@ func pciName(p *Pass, vendor, device uint16) string {
 	if name := knownPCI[uint32(vendor)<<16|uint32(device)]; name != "" {
 		return name
 	}
-	return listedName(p, pciNames[:], vendor, device)
-}
-
-func listedName(p *Pass, files []string, vendor, device uint16) string {
-	for _, file := range files {
-		e, err := p.ReadMax(file, maxNameFile)
-		if err == nil {
+	for _, file := range pciNames {
+		if e, err := p.ReadMax(file, maxNameFile); err == nil {
 			return idName(e.Raw, vendor, device)
 		}
 	}

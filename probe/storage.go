@@ -7,9 +7,10 @@ import (
 
 func storageSubject() Subject {
 	words := []Word{
-		{Key: "hardware.storage_gb", Unit: "GiB", Meaning: "size of all fixed disks together, to the nearest whole",
+		{Key: "hardware.storage_gb", Unit: "GiB", Meaning: "size of all fixed disks and SD cards together, to the " +
+			"nearest whole",
 			From: "/sys/block/*/size", Since: "0.1", Nomad: "unique.storage.bytestotal"},
-		{Key: "hardware.storage.total_bytes", Unit: "bytes", Meaning: "size of all fixed disks together",
+		{Key: "hardware.storage.total_bytes", Unit: "bytes", Meaning: "size of all fixed disks and SD cards together",
 			From: "/sys/block/*/size", Since: "0.1"},
 		{Key: "hardware.storage.disks", Unit: "count", Meaning: "fixed disks", From: "/sys/block",
 			Since: "0.1"},
@@ -93,8 +94,9 @@ func probeStorage(p *Pass) error {
 		}
 		if !d.removable {
 			n++
-			total += d.bytes
-			all = d.evidence
+		}
+		if !d.removable || d.kind == "sd" { // a small board lives on its card
+			total, all = total+d.bytes, d.evidence
 		}
 		if d.wear > wear {
 			wear, worn = d.wear, d.evidence

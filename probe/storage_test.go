@@ -51,7 +51,7 @@ func TestDisksAreToldApart(t *testing.T) {
 			hardware.storage.disk.mmcblk0.model=da4032 hardware.storage.disk.mmcblk0.wear_pct=40 hardware.storage.wear_pct=40
 			hardware.storage.sd hardware.storage.disk.mmcblk1=sd hardware.storage.disk.mmcblk1.bytes=31914983424
 			hardware.storage.disk.mmcblk1.removable hardware.storage.removable
-			hardware.storage.disks=1 hardware.storage_gb=29 hardware.storage.total_bytes=31268536320`},
+			hardware.storage.disks=1 hardware.storage_gb=59 hardware.storage.total_bytes=63183519744`},
 		"a stick, an empty card reader and an optical drive": {
 			blockDevice("sdb", usb, machine{"size": "30310400\n", "removable": "1\n", "queue/rotational": "1\n"}).
 				with(blockDevice("sdc", usb, machine{"size": "0\n", "removable": "1\n"})).
