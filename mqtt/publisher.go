@@ -17,7 +17,10 @@ var (
 // burstSize is how many publications are handed to the connection before it may flush.
 const burstSize = 32
 
-// publisher sends, on one connection, documents first, then direct outputs, then rows of the outbox.
+// fairness is every how many publications a row may go before a direct output.
+const fairness = 4
+
+// publisher sends, on one connection, documents first, then direct outputs and rows of the outbox.
 type publisher struct {
 	c    *Client
 	link *link
@@ -57,6 +60,11 @@ func (p *publisher) run(stop <-chan struct{}) {
 	patience := time.NewTimer(time.Hour)
 	defer patience.Stop()
 	for {
+		select {
+		case <-stop:
+			p.goodbye, stop = true, nil
+		default:
+		}
 		p.collect()
 		more, err := p.fill()
 		if err != nil {
@@ -107,7 +115,7 @@ func (p *publisher) run(stop <-chan struct{}) {
 // fill gathers what may go now and reports whether it may have left something.
 func (p *publisher) fill() (more bool, err error) {
 	p.wait = 0
-	for range burstSize {
+	for turn := range burstSize {
 		if p.link.conn.unwritten() > writeAhead {
 			return false, nil
 		}
@@ -115,7 +123,7 @@ func (p *publisher) fill() (more bool, err error) {
 		for i := range p.batch {
 			room -= int(min(p.batch[i].qos, 1))
 		}
-		more, err := p.one(room > 0)
+		more, err := p.one(room > 0, turn%fairness == 0)
 		if err != nil || !more {
 			return false, err
 		}
@@ -124,7 +132,7 @@ func (p *publisher) fill() (more bool, err error) {
 }
 
 // one gathers the publication that goes next and reports whether there may be more.
-func (p *publisher) one(room bool) (bool, error) {
+func (p *publisher) one(room, rowsFirst bool) (bool, error) {
 	if room {
 		if f, ok := p.c.docs.next(); ok {
 			p.link.echo.sending(&f)
@@ -132,10 +140,20 @@ func (p *publisher) one(room bool) (bool, error) {
 			return true, nil
 		}
 	}
+	if rowsFirst {
+		if more, err := p.row(room); more || err != nil {
+			return more, err
+		}
+	}
 	if f, ok := p.c.direct.next(room); ok {
 		p.batch = append(p.batch, f)
 		return true, nil
 	}
+	return p.row(room)
+}
+
+// row gathers the row of the outbox that goes next.
+func (p *publisher) row(room bool) (bool, error) {
 	if !room || p.rows == nil || p.goodbye {
 		return false, nil
 	}
