@@ -35,6 +35,8 @@ func TestMemory(t *testing.T) {
 		"372 TB on a processor of 32 bits": {machine{
 			"/proc/meminfo": "MemTotal: 389957877760 kB\n",
 			"/proc/cpuinfo": "processor : 0\nvendor_id : GenuineIntel\nflags : fpu cx8\n"}, ""},
+		"a quarter of a gigabyte, which is not 0": {machine{"/proc/meminfo": "MemTotal: 252000 kB\n"},
+			"hardware.memory_mb=246 hardware.memory_bytes=258048000"},
 		"no memory at all": {machine{"/proc/meminfo": "MemTotal: 0 kB\n"}, ""},
 		"a total below 0":  {machine{"/proc/meminfo": "MemTotal: -5 kB\n"}, ""},
 	}

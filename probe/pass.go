@@ -139,10 +139,14 @@ func (p *Pass) Value(key, value string, e Evidence) {
 	}
 }
 
-// Count states a tag with a number; a negative one states nothing but a doubt.
+// Count states a tag with a number; a negative one states nothing but a doubt. What is 0 only by rounding to whole
+// gigas states nothing: there 0 reads as unknown.
 func (p *Pass) Count(key string, n int64, e Evidence) {
 	if n < 0 {
 		p.Doubt(key, fmt.Errorf("implausible value %d", n))
+		return
+	}
+	if n == 0 && (strings.HasSuffix(key, "_gb") || strings.HasSuffix(key, "_gbps")) {
 		return
 	}
 	p.add(key+"="+strconv.FormatInt(n, 10), e)
