@@ -83,6 +83,7 @@ func (a *agreement) table() string {
 // families are the recorded machines that come with another source to hold the probe against.
 func families() map[string]func(*agreement) {
 	return map[string]func(*agreement){
+		"hwloc-x86-cpuid":   checkCPUID,
 		"util-linux-lsmem":  checkLsmem,
 		"util-linux-lscpu":  checkLscpu,
 		"hwloc-linux":       checkHwloc,

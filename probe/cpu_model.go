@@ -105,6 +105,9 @@ func (c processor) maker(arch string) string {
 		return maker
 	}
 	if name, ok := x86Vendors[strings.TrimSpace(c.vendor)]; ok {
+		if strings.HasPrefix(c.model, "ZHAOXIN") {
+			return "zhaoxin" // under the name of Centaur, whose designs it took over
+		}
 		return name
 	}
 	if who, ok := hex(c.vendor); ok && c.vendor != "" {
@@ -158,7 +161,7 @@ func marketing(name string) string {
 	if strings.HasPrefix(name, "ARMv") || strings.HasPrefix(name, "AArch64 Processor") {
 		return ""
 	}
-	name, _, _ = strings.Cut(name, " @ ")
+	name, _, _ = strings.Cut(name, "@")
 	if before, _, ok := strings.Cut(name, ","); ok {
 		name = before
 	}
@@ -169,6 +172,9 @@ func marketing(name string) string {
 		if w != "CPU" && w != "Processor" && !strings.HasSuffix(w, "-Core") && w != "(architected)" && w != "(raw)" {
 			kept = append(kept, w)
 		}
+	}
+	if n := len(kept); n > 1 && kept[n-1] == "0" { // Intel's first stepping of the server parts
+		kept = kept[:n-1]
 	}
 	return strings.Join(kept, " ")
 }

@@ -114,3 +114,21 @@ func FuzzCPUInfo(f *testing.F) {
 		}
 	})
 }
+
+func TestBrandStringsBecomeNames(t *testing.T) {
+	for brand, want := range map[string]string{
+		"Intel(R) Xeon(R) CPU E5-2650 0 @ 2.00GHz":    "intel-xeon-e5-2650",
+		"13th Gen Intel(R) Core(TM) i7-1370P":         "13th-gen-intel-core-i7-1370p",
+		"Six-Core AMD Opteron(tm) Processor 8439 SE":  "amd-opteron-8439-se",
+		"ZHAOXIN KaiSheng ZX-C+ FC-1081@2.0GHz":       "zhaoxin-kaisheng-zx-c+-fc-1081",
+		"POWER7 (architected), altivec supported":     "power7",
+		"ARMv7 Processor rev 4 (v7l)":                 "",
+		"AArch64 Processor rev 3 (aarch64)":           "",
+		"Feroceon 88FR131 rev 1 (v5l)":                "feroceon-88fr131-rev-1-v5l",
+		"Intel(R) Celeron(R) CPU  N3350  @ 1.10GHz  ": "intel-celeron-n3350",
+	} {
+		if got := Slug(marketing(brand)); got != want {
+			t.Errorf("%q is named %q; want %q", brand, got, want)
+		}
+	}
+}
