@@ -93,13 +93,8 @@ func (s *Store) apply(batch []work, sent []Cursor) (c *change, err error) {
 }
 
 func (s *Store) account(c *change, batch []work, took time.Duration) {
-	var oldest []mesh.DaemonID
-	if s.books.journal+s.books.kept > s.opts.Limits.Journal/2 {
-		oldest = s.books.oldest()
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.oldest = oldest
 	s.stats.Commits++
 	s.stats.Groups += uint64(len(batch))
 	s.stats.Steps += uint64(c.steps)

@@ -89,6 +89,9 @@ func TestFullJournalFailsGroupsUntilSnapshotsMakeRoom(t *testing.T) {
 	if err := s.Reopen(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if oldest := s.Oldest(); len(oldest) != 1 || oldest[0] != "a" {
+		t.Errorf("to be snapshotted are %q", oldest)
+	}
 	steps := inputs(t, s, "a", 0)
 	w.heads["a"], err = s.Last()
 	if err != nil {

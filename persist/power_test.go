@@ -249,11 +249,11 @@ func readDeed(line, dir string) (deed, bool) {
 
 // TestPowerCutLosesNothingAcknowledged cuts a recorded writer off at many moments.
 func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
-	cuts := 8
+	cuts := 5
 	if os.Getenv("CI_LONG") != "" {
 		cuts = 100
 	}
-	deeds := recordWriter(t, 30)
+	deeds := recordWriter(t, 20)
 	for _, how := range []string{"dropped", "reordered", "torn"} {
 		t.Run(how, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(len(how)), 3))

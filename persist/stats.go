@@ -2,6 +2,7 @@ package persist
 
 import (
 	"os"
+	"slices"
 	"time"
 
 	"github.com/edge-agent/edge-agent/mesh"
@@ -52,7 +53,7 @@ func (s *Store) Stats() Stats {
 func (s *Store) Oldest() []mesh.DaemonID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]mesh.DaemonID(nil), s.oldest...)
+	return slices.Clone(s.oldest)
 }
 
 // usage brings the held amounts into the stats; s.mu is held.
@@ -63,6 +64,10 @@ func (s *Store) usage() {
 	s.stats.Snapshots, s.stats.SnapshotsLimit = b.snapshots, limits.Snapshots
 	s.stats.Rows, s.stats.Poison = b.counts.rows, b.counts.poison
 	s.oldestRow = b.oldestRow
+	s.oldest = nil
+	if s.stats.Journal > limits.Journal/2 {
+		s.oldest = b.oldest()
+	}
 }
 
 // note lets readers know what of a daemon waits; s.mu is held.
