@@ -285,6 +285,9 @@ func (c *change) given(g *mesh.Given) error {
 // writeHeads writes the head of every daemon that moved, and the totals.
 func (c *change) writeHeads() error {
 	for _, a := range c.dirty {
+		if !a.dirty {
+			continue // buried in this transaction
+		}
 		a.dirty = false
 		if err := c.head(a); err != nil {
 			return err

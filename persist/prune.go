@@ -218,8 +218,11 @@ func (c *change) buryForgotten() error {
 		if err := c.bucket(headsBucket).Delete([]byte(id)); err != nil {
 			return err
 		}
-		c.books.counts.heads--
-		c.totals = true
+		if a.written {
+			c.books.counts.heads--
+			c.totals = true
+		}
+		a.dirty = false
 		delete(c.books.daemons, id)
 		delete(c.books.owners, a.owner)
 	}
