@@ -56,7 +56,13 @@ func (a *agreement) disk(family, base string, d *ghw.Disk, got map[string][]stri
 		a.check(family, base, "disk size", one(got[key+".bytes"]), strconv.FormatUint(d.SizeBytes, 10), nil)
 	}
 	_, removable := got[key+".removable"]
-	a.check(family, base, "disk removable", strconv.FormatBool(removable), strconv.FormatBool(d.IsRemovable), nil)
+	a.check(family, base, "disk removable", strconv.FormatBool(removable), strconv.FormatBool(d.IsRemovable),
+		func() string {
+			if kind := one(got[key]); kind == "usb" || kind == "sd" {
+				return "a disk on USB and a card can be taken out, whatever the kernel's flag says"
+			}
+			return ""
+		})
 	kinds := map[string]string{"hdd": "HDD", "ssd": "SSD", "nvme": "SSD", "optical": "ODD"}
 	if kind := kinds[one(got[key])]; kind != "" {
 		a.check(family, base, "disk kind", kind, d.DriveType.String(), nil)
