@@ -54,6 +54,7 @@ var layers = map[string]struct {
 			"golang.org/x/net/...",
 		},
 	},
+	"mqtt/bench": {ours: []string{"mqtt"}, others: []string{"github.com/eclipse/paho.mqtt.golang"}},
 	"persist": {
 		ours:   []string{"order", "mesh", "capability"},
 		others: []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/unix"},
