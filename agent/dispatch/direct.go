@@ -3,7 +3,8 @@ package dispatch
 import "github.com/edge-agent/edge-agent/mesh"
 
 const (
-	// One call in sparse is measured. After a batch that took above suspicious all are, for wariness batches.
+	// One call in sparse is measured, and the clock read once for so many. After a time above suspicious all calls are
+	// measured, until the clock has been read wariness times.
 	sparse     = 128
 	wariness   = 64
 	suspicious = int64(defaultSoft)
@@ -228,7 +229,7 @@ func (r *runner) fill(c *call, wall int64) {
 // conclude notes what was measured and lets go of the payloads.
 func (r *runner) conclude() {
 	l := r.loop
-	unmeasured := len(r.samples) == 0
+	r.measured = r.measured || len(r.samples) > 0
 	for i := range r.samples {
 		r.samples[i].of.note(r.samples[i].ns)
 	}
@@ -239,13 +240,27 @@ func (r *runner) conclude() {
 			c.chunk = nil
 		}
 	}
-	took := l.clock.Boot() - l.now
+	if r.unchecked += r.next - r.first; r.unchecked >= sparse {
+		r.check()
+	}
+}
+
+// check looks whether the calls since the clock was last read took suspiciously long. One that was alone is to blame.
+func (r *runner) check() {
+	l := r.loop
+	calls, measured, before := r.unchecked, r.measured, l.now
+	if r.unchecked, r.measured = 0, false; calls == 0 {
+		return
+	}
+	l.tick()
+	took := l.now - before
 	if r.wary > 0 {
 		r.wary--
 	}
-	if took > suspicious {
-		if r.wary = wariness; unmeasured && r.next == r.first+1 {
-			r.calls[r.first].port.to.note(took)
-		}
+	if took <= suspicious {
+		return
+	}
+	if r.wary = wariness; calls == 1 && !measured {
+		r.calls[r.first].port.to.note(took)
 	}
 }

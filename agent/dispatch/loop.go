@@ -140,6 +140,7 @@ func (l *loop) pass(r *runner) bool {
 			}
 		}
 	}
+	r.check()
 	l.tend(r)
 	l.punctuate(r)
 	return l.work()

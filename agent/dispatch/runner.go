@@ -33,14 +33,16 @@ type runner struct {
 	fan    int     // targets of the input in calls[next] that are done
 	ticket *ticket // of that input
 
-	event   mesh.Event
-	out     mesh.Outputs
-	scratch pending
-	first   int // of the calls that are being made directly
-	at      int // the one in hand
-	skip    int // calls until one is measured
-	wary    int // batches for which each call is measured
-	samples []sample
+	event     mesh.Event
+	out       mesh.Outputs
+	scratch   pending
+	first     int  // of the calls that are being made directly
+	at        int  // the one in hand
+	skip      int  // calls until one is measured
+	unchecked int  // calls since the clock was read
+	measured  bool // one of them was
+	wary      int  // batches for which each call is measured
+	samples   []sample
 
 	// Set before going inside with noPlace, and kept until outside.
 	inside *daemon

@@ -278,7 +278,9 @@ func (l *loop) finish(r *runner, d *daemon, err error) {
 	for i := range n {
 		payload := r.out.Payload(i)
 		link := d.ledger.chain.Append(payload, horizon)
-		l.publish(d, d.Sends, &departure{self: d.self, link: link, payload: payload, wall: l.wall})
+		if len(d.Sends) > 0 {
+			l.publish(d, d.Sends, &departure{self: d.self, link: link, payload: payload, wall: l.wall})
+		}
 		if len(d.durables)+len(d.volatiles) > 0 {
 			copied, chunk := l.arena.copy(payload)
 			out := departure{self: d.self, link: link, payload: copied, chunk: chunk}
