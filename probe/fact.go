@@ -79,10 +79,9 @@ func (e Evidence) With(raw string) Evidence { e.Raw = raw; return e }
 // As grades the evidence.
 func (e Evidence) As(c Confidence) Evidence { e.Confidence = c; return e }
 
+// kept is the evidence as a fact keeps it: a copy, so that the whole file it was cut from can be freed.
 func (e Evidence) kept() Evidence {
-	if len(e.Raw) > maxRaw {
-		e.Raw = strings.Clone(e.Raw[:maxRaw]) // a clone, so that the whole file can be freed
-	}
+	e.Raw = strings.Clone(e.Raw[:min(len(e.Raw), maxRaw)])
 	return e
 }
 
