@@ -64,7 +64,8 @@ func (c *demoCommand) Run(ctx context.Context, con *console) error {
 	}
 	defer broker.Close()
 	s := defaultSettings()
-	s.Fleet, s.StateDir, s.Broker.URLs = "demo", filepath.Join(dir, "agent"), []string{"tcp://" + broker.Addrs()[0].String()}
+	s.Fleet, s.StateDir = "demo", filepath.Join(dir, "agent")
+	s.Broker.URLs = []string{"tcp://" + broker.Addrs()[0].String()}
 
 	ended := make(chan error, 1)
 	ready := make(chan *node, 1)
