@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/edge-agent/edge-agent/agent/dispatch"
 	"github.com/edge-agent/edge-agent/capability"
 	"github.com/edge-agent/edge-agent/mesh"
 	"github.com/edge-agent/edge-agent/order"
@@ -28,9 +29,10 @@ type daemon struct {
 	unmet   []capability.Unmet
 	refusal refusal // of the last assignment that was not taken up
 
-	busy        bool // a job of this daemon is under way
-	hosted      bool // the loop has it
-	crashed     bool // the loop has it, and waits for a new instance
+	busy        bool            // a job of this daemon is under way
+	fallen      *dispatch.Crash // came while it was
+	hosted      bool            // the loop has it
+	crashed     bool            // the loop has it, and waits for a new instance
 	running     string
 	retryAt     time.Duration // CLOCK_BOOTTIME; 0 at once
 	restarts    restarts

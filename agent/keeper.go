@@ -206,6 +206,10 @@ func (k *keeper) work(d *daemon, job func() (then func())) {
 			d.busy = false
 			then()
 			k.changed[d.id] = true
+			if c := d.fallen; c != nil {
+				d.fallen = nil
+				k.crash(d, *c)
+			}
 		}
 	})
 }
@@ -213,7 +217,11 @@ func (k *keeper) work(d *daemon, job func() (then func())) {
 // notice takes up what happened on other goroutines.
 func (k *keeper) notice(ctx context.Context, g gathered) {
 	for id, crash := range g.crashes {
-		if d := k.daemons[id]; d != nil && d.hosted {
+		switch d := k.daemons[id]; {
+		case d == nil:
+		case d.busy:
+			d.fallen = &crash // the job that let it run has not been heard of yet
+		default:
 			k.crash(d, crash)
 		}
 	}

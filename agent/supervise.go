@@ -12,6 +12,9 @@ import (
 
 // crash takes up that the loop has lost a daemon's instance.
 func (k *keeper) crash(d *daemon, c dispatch.Crash) {
+	if !d.hosted {
+		return
+	}
 	d.counts.crashes++
 	d.counts.count(mesh.ErrProcess)
 	d.crashed = true

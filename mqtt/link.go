@@ -84,9 +84,11 @@ func (c *Client) connect(ctx context.Context, broker string) (*link, error) {
 		o.SetBinaryWill(w.Topic, w.Payload, w.QoS, w.Retained)
 	}
 	l.paho = paho.NewClient(o)
+	c.direct.reset(true) // messages can come, and be answered, before the connection is in full use
 	token := l.paho.Connect()
 	<-token.Done() // bounded by the deadline of reading
 	if err := token.Error(); err != nil {
+		c.closeDirect()
 		if c, ok := token.(*paho.ConnectToken); ok && c.ReturnCode() > 0 && c.ReturnCode() <= lastRefusal {
 			err = fmt.Errorf("%w: %w", ErrRefused, err)
 		}
@@ -111,6 +113,9 @@ func (c *Client) pahoOptions(l *link) *paho.ClientOptions {
 	return o
 }
 
+// closeDirect counts what a lost connection leaves unsent.
+func (c *Client) closeDirect() { c.counts.refused.Add(uint64(c.direct.reset(false))) }
+
 // serve uses the connection until it is lost or the context ends, and returns why.
 func (c *Client) serve(ctx context.Context, l *link) error {
 	var own sync.WaitGroup
@@ -120,6 +125,7 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	defer close(stop)
 	defer l.intake.close()
 	defer l.echo.settle()
+	defer c.closeDirect()
 
 	subscribed := make(chan struct{})
 	c.loose.Go(func() { c.keepSubscribed(l, subscribed) })
@@ -135,7 +141,6 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	c.o.Up()
 	c.connected.Store(true)
 	c.docs.connected()
-	c.direct.reset(true)
 	last, sent := make(chan struct{}), make(chan struct{})
 	own.Go(func() {
 		defer close(sent)
@@ -144,7 +149,6 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	defer func() {
 		c.connected.Store(false)
 		c.docs.disconnected()
-		c.counts.refused.Add(uint64(c.direct.reset(false)))
 	}()
 	select {
 	case <-l.lost:
