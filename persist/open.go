@@ -107,6 +107,10 @@ func (s *Store) create() error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
+	// Whoever made the directory, its own name must be on disk before there is anything in it to lose.
+	if err := syncDir(filepath.Dir(s.dir)); err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
 	return s.putInPlace(temp)
 }
 
