@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long anything may take that must happen; it is far beyond what is seen.
-const patience = 90 * time.Second
+const patience = 60 * time.Second
 
 // program is the agent under test, built once.
 var program string
