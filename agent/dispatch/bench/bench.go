@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Options say how long to measure; the zero value takes about 30 seconds.
+// Options say how long to measure; the zero value takes about a minute on an idle machine.
 type Options struct {
 	Rounds   int           // 5 turns of every side
 	Turn     time.Duration // 100 ms

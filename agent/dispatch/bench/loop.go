@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/edge-agent/edge-agent/agent/dispatch"
@@ -35,12 +36,16 @@ func start(specs []dispatch.Spec) (h *dispatch.Host, end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- h.Run(ctx) }()
-	for i := range specs {
-		specs[i].Durability = dispatch.Volatile
-		if err := h.Add(ctx, specs[i]); err != nil {
-			panic(err) // the specs are ours, and differ in their names
-		}
+	var adding sync.WaitGroup
+	for _, spec := range specs {
+		adding.Go(func() {
+			spec.Durability = dispatch.Volatile
+			if err := h.Add(ctx, spec); err != nil {
+				panic(err) // the specs are ours, and differ in their names
+			}
+		})
 	}
+	adding.Wait()
 	return h, func() {
 		cancel()
 		<-ended
