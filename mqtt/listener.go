@@ -122,6 +122,7 @@ func (l *listener) admit(conn net.Conn) bool {
 
 func (l *listener) dismiss(g *gate) {
 	g.pass()
+	g.share()
 	_ = g.Close()
 	l.mu.Lock()
 	delete(l.conns, g)

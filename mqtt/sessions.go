@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -49,15 +50,21 @@ func (s *sessions) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) {
 
 // OnPublish is the last call before a message of QoS 0 is handed out.
 func (s *sessions) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if g, ok := cl.Net.Conn.(*gate); ok {
+		g.publishing = pk.FixedHeader.Qos == 1
+	}
 	if pk.FixedHeader.Qos == 0 {
 		s.begin(cl)
 	}
 	return pk, nil
 }
 
-// OnQosComplete is the last call before a message of QoS 1 is handed out; a client's own acknowledgement has no time.
+// OnQosComplete is the last call before a message of QoS 1 is handed out. It is called for other reasons too: when a
+// client acknowledges, which has no time, and when an old acknowledgement is sent again, which follows no OnPublish.
 func (s *sessions) OnQosComplete(cl *mochi.Client, pk packets.Packet) {
-	if pk.FixedHeader.Type == packets.Puback && pk.Created != 0 {
+	g, ok := cl.Net.Conn.(*gate)
+	if ok && g.publishing && pk.FixedHeader.Type == packets.Puback && pk.Created != 0 {
+		g.publishing = false
 		s.begin(cl)
 	}
 }
@@ -65,9 +72,11 @@ func (s *sessions) OnQosComplete(cl *mochi.Client, pk packets.Packet) {
 // OnPublished is called when a message was handed out.
 func (s *sessions) OnPublished(cl *mochi.Client, _ packets.Packet) { s.end(cl) }
 
-// OnWill is called before a will is handed out.
+// OnWill is called before a will is handed out, now or after a delay.
 func (s *sessions) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
-	s.begin(cl)
+	if will.WillDelayInterval == 0 {
+		s.begin(cl)
+	}
 	return will, nil
 }
 
@@ -75,16 +84,15 @@ func (s *sessions) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error)
 func (s *sessions) OnWillSent(cl *mochi.Client, _ packets.Packet) { s.end(cl) }
 
 func (s *sessions) begin(cl *mochi.Client) {
-	if g, ok := cl.Net.Conn.(*gate); ok && !g.sharing {
+	if g, ok := cl.Net.Conn.(*gate); ok && g.sharing == nil {
 		s.hands.RLock()
-		g.sharing = true
+		g.sharing = s.hands.RUnlock
 	}
 }
 
 func (s *sessions) end(cl *mochi.Client) {
-	if g, ok := cl.Net.Conn.(*gate); ok && g.sharing {
-		g.sharing = false
-		s.hands.RUnlock()
+	if g, ok := cl.Net.Conn.(*gate); ok {
+		g.share()
 	}
 }
 
@@ -132,23 +140,43 @@ func (s *sessions) OnQosPublish(cl *mochi.Client, pk packets.Packet, _ int64, _ 
 	}
 }
 
-// gate is the connection of one client of an embedded broker.
+// stuckClient is how long a client may refuse to take a packet before it is given up.
+const stuckClient = 10 * time.Second
+
+// gate is the connection of one client of an embedded broker. The fields without a lock are used by the goroutine that
+// reads from it, which is also the one that ends it.
 type gate struct {
 	net.Conn
-	held    atomic.Pointer[func()] // ends the change of hands that this connection began
-	sharing bool                   // between begin and end, both called by the goroutine that reads
-	newest  atomic.Uint32          // the newest packet number of the broker
-	theirs  atomic.Uint32          // the broker's and the client's number of the packet being answered
+	held       atomic.Pointer[func()] // ends the change of hands that this connection began
+	sharing    func()                 // ends the handing out that this connection began
+	publishing bool                   // a message of QoS 1 was taken and is not yet acknowledged
+	newest     atomic.Uint32          // the newest packet number of the broker
+	theirs     atomic.Uint32          // the broker's and the client's number of the packet being answered
 }
 
+// Write is called by one goroutine at a time. A client that takes nothing must not hold up the others for long.
 func (g *gate) Write(p []byte) (int, error) {
 	g.pass()
+	if err := g.SetWriteDeadline(time.Now().Add(stuckClient)); err != nil {
+		return 0, err
+	}
 	return g.Conn.Write(p)
 }
+
+// SetDeadline bounds reading; writing has its own bound.
+func (g *gate) SetDeadline(t time.Time) error { return g.SetReadDeadline(t) }
 
 // pass ends the change of hands, if this connection began one.
 func (g *gate) pass() {
 	if unlock := g.held.Swap(nil); unlock != nil {
 		(*unlock)()
+	}
+}
+
+// share ends the handing out, if this connection began one.
+func (g *gate) share() {
+	if unlock := g.sharing; unlock != nil {
+		g.sharing = nil
+		unlock()
 	}
 }
