@@ -1,5 +1,5 @@
-// Package faults runs the agent as it is shipped on disks that fail and lose power, over a real broker, and looks whether
-// it kept its word. It is a module of its own, so that nothing else needs FUSE, root or loop devices.
+// Package faults runs the agent as it is shipped on disks that fail and lose power, over a real broker, and looks
+// whether it kept its word. It is a module of its own, so that nothing else needs FUSE, root or loop devices.
 package faults
 
 import (
@@ -244,7 +244,7 @@ func (d *lossyDisk) unmount(t *testing.T) {
 	d.detach = nil
 }
 
-// broker starts Mosquitto where it is installed, else the embedded broker; both keep what the agent has not acknowledged.
+// broker starts Mosquitto where it is installed, else the embedded broker; both keep what was not acknowledged.
 func broker(t *testing.T) (url string) {
 	t.Helper()
 	name, err := exec.LookPath("mosquitto")

@@ -39,8 +39,8 @@ func (r *rig) readyOr(cut <-chan struct{}) (was bool) {
 	return was
 }
 
-// cutEach starts the agent on a copy of a disk, over and over, cuts the power at each operation of the start in turn, and
-// has ok look at what comes up from what is left.
+// cutEach starts the agent on a copy of a disk, over and over, cuts the power at each operation of the start in turn,
+// and has ok look at what comes up from what is left.
 func (r *rig) cutEach(base *lossy.Disk, mode lossy.Mode, ok func()) (cuts int) {
 	r.t.Helper()
 	for after := 1; ; after++ {

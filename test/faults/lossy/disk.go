@@ -2,8 +2,9 @@
 // keeps a random part of it, or tears it at sectors. It can also fail, fill up, turn read-only, slow down and lie.
 //
 // A Disk keeps its files in memory, each as it is seen and as it is on disk. Syncing a file settles its bytes, and
-// syncing a directory settles its names: a new file whose directory was not synced may vanish whole, and a file that was
-// renamed without syncing it may be empty under its new name. That is less than ext4 gives and all that POSIX promises.
+// syncing a directory settles its names: a new file whose directory was not synced may vanish whole, and a file that
+// was renamed without syncing it may be empty under its new name. That is less than ext4 gives and all that POSIX
+// promises.
 package lossy
 
 import (
