@@ -29,7 +29,8 @@ type machine struct {
 	mu     sync.Mutex
 	known  agent.Machine
 	result probe.Result
-	agent  *agent.Agent // told of changes, once there is one
+	values []probe.Gauge // newer than the result's where a tool or a slow bus said them
+	agent  *agent.Agent  // told of changes, once there is one
 }
 
 // openMachine begins to watch and returns once the machine was probed.
@@ -43,7 +44,7 @@ func openMachine(ctx context.Context, n *node) *machine {
 		}
 	}
 	n.beside.Go(func() {
-		o := n.settings.Probe.options(probe.Options{Log: n.log})
+		o := n.settings.Probe.options(probe.Options{Log: n.log, Gauges: m.measured})
 		if err := probe.Watch(ctx, o, &m.memory, m.changed); err != nil && ctx.Err() == nil {
 			n.log.Error("this machine cannot be probed", "error", err)
 		}
@@ -57,6 +58,13 @@ func openMachine(ctx context.Context, n *node) *machine {
 	case <-ctx.Done():
 	}
 	return m
+}
+
+// measured takes up where and how to read what changes all the time.
+func (m *machine) measured(gauges []probe.Gauge) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.values = gauges
 }
 
 // changed takes up what the machine is now.
@@ -130,7 +138,7 @@ func (m *machine) tell(a *agent.Agent) {
 // samples reads what changes all the time.
 func (m *machine) samples(ctx context.Context) []mesh.Sample {
 	m.mu.Lock()
-	gauges := m.result.Gauges
+	gauges := m.values
 	m.mu.Unlock()
 	return probe.Readings(ctx, probe.Here(), gauges, nil)
 }
@@ -143,6 +151,9 @@ func (m *machine) gauges() agent.Gauges {
 	for _, s := range m.samples(ctx) {
 		if s.Kind == "memory" && s.Sensor == "available" {
 			g.Free["memory_mb"] = uint64(s.Value) >> 20
+		}
+		if s.Kind == "gpu_memory_free" { // of the GPU with the most left, as tags speak of the largest
+			g.Free["vram_mb"] = max(g.Free["vram_mb"], uint64(s.Value)>>20)
 		}
 		g.Values[s.Kind+"/"+s.Sensor] = s.Value
 	}
