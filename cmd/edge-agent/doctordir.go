@@ -49,7 +49,8 @@ func holdsSecret(path string, s settings) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(configuredSecrets(s), func(secret string) bool { return bytes.Contains(text, []byte(secret)) })
+	told := func(secret string) bool { return bytes.Contains(text, []byte(secret)) }
+	return slices.ContainsFunc(configuredSecrets(s), told)
 }
 
 // Amounts of free space in bytes.
