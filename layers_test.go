@@ -60,7 +60,6 @@ var layers = map[string]struct {
 		others: []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/unix"},
 	},
 
-	"mqtt/bench":    {ours: []string{"mqtt"}, others: []string{"github.com/eclipse/paho.mqtt.golang"}},
 	"persist/bench": {ours: []string{"persist", "mesh"}, others: []string{"go.etcd.io/bbolt/...", "golang.org/x/sys/unix"}},
 
 	// Ground: no goroutine, no input or output.

@@ -30,7 +30,7 @@ type daemon struct {
 	refusal refusal // of the last assignment that was not taken up
 
 	busy        bool            // a job of this daemon is under way
-	fallen      *dispatch.Crash // heard of while the job was under way, and taken up behind it
+	fallen      *dispatch.Crash // came while it was
 	hosted      bool            // the loop has it
 	crashed     bool            // the loop has it, and waits for a new instance
 	running     string

@@ -10,17 +10,6 @@ import (
 	"github.com/edge-agent/edge-agent/order"
 )
 
-// fell takes up a crash, but not before the job that may have brought the daemon to life: the loop can lose the new
-// instance before the keeper hears that there is one.
-func (k *keeper) fell(d *daemon, c dispatch.Crash) {
-	switch {
-	case d.busy:
-		d.fallen = &c
-	case d.hosted:
-		k.crash(d, c)
-	}
-}
-
 // crash takes up that the loop has lost a daemon's instance.
 func (k *keeper) crash(d *daemon, c dispatch.Crash) {
 	if !d.hosted {
