@@ -151,7 +151,15 @@ func TestReceiverMayPublishDuringABurst(t *testing.T) {
 		for i := range 20 {
 			from.Publish("ask", 1, false, fmt.Sprint(i+1))
 		}
-		sink.until(t, "all answers", func() bool { return len(sink.messages) == 40 })
+		// A retained answer may come twice: documents are sent again when a connection comes into full use.
+		sink.until(t, "all answers", func() bool {
+			for _, n := range numbers(1, 20) {
+				if len(sink.texts("answer/"+n)) == 0 {
+					return false
+				}
+			}
+			return len(sink.texts("answer/live")) >= 20
+		})
 		if got := sink.texts("answer/live"); !slices.Equal(got, numbers(1, 20)) {
 			t.Errorf("got %v", got)
 		}
