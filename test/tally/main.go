@@ -155,8 +155,14 @@ func (v *viewer) endPackage(e event) {
 	if e.Action == "fail" && !v.failed[e.Package] { // it did not build, or ended before a test could fail
 		v.count.Failed = append(v.count.Failed, e.Package)
 	}
-	if e.Action == "fail" {
-		fmt.Fprint(v.out, strings.Join(v.outputs[e.Package+"."], ""))
+	for _, name := range slices.Sorted(maps.Keys(v.outputs)) { // of the package itself, and of tests that never ended
+		if !strings.HasPrefix(name, e.Package+".") {
+			continue
+		}
+		if e.Action == "fail" {
+			fmt.Fprint(v.out, strings.Join(v.outputs[name], ""))
+		}
+		delete(v.outputs, name)
 	}
 	if e.Action != "skip" {
 		fmt.Fprintf(v.out, "%-5s %s: %d tests in %.1f s\n", e.Action, e.Package, v.seen[e.Package], e.Elapsed)

@@ -20,6 +20,7 @@ func TestViewerCountsTestsAndShowsWhatFailed(t *testing.T) {
 {"Action":"output","Package":"m/a","Test":"TestB","Output":"got 1; want 2\n"}
 {"Action":"fail","Package":"m/a","Test":"TestB"}
 {"Action":"fail","Package":"m/a"}
+{"Action":"output","Package":"m/b","Test":"TestHangs","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"m/b"}
 {"Action":"skip","Package":"m/none"}
 `))
@@ -30,7 +31,7 @@ func TestViewerCountsTestsAndShowsWhatFailed(t *testing.T) {
 	if len(v.count.Passed) != 1 || len(v.count.Failed) != 2 || why != "a_test.go:3: needs the moon" {
 		t.Errorf("count = %+v; want 1 passed, m/a.TestB and m/b failed, 1 skipped", v.count)
 	}
-	for _, want := range []string{"x.go:1: oops", "got 1; want 2", "fail  m/a: 3 tests"} {
+	for _, want := range []string{"x.go:1: oops", "got 1; want 2", "panic: test timed out", "fail  m/a: 3 tests"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("output lacks %q:\n%s", want, out.String())
 		}
