@@ -191,8 +191,8 @@ func nodeKey(dir string) []string {
 	return strings.Fields(string(text))
 }
 
-// hider takes secrets out of a text wherever they stand, after each field has been looked at: for what nobody thought
-// of. One that is shorter than shortest could be any word.
+// hider takes secrets out of a text wherever they stand, for what nobody thought of when the fields were looked at.
+// One that is shorter than shortest could be any word.
 func hider(secrets []string) *strings.Replacer {
 	const shortest = 6
 	var pairs []string

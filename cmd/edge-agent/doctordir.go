@@ -49,8 +49,9 @@ func holdsSecret(path string, s settings) bool {
 	if err != nil {
 		return false
 	}
-	told := func(secret string) bool { return bytes.Contains(text, []byte(secret)) }
-	return slices.ContainsFunc(configuredSecrets(s), told)
+	return slices.ContainsFunc(configuredSecrets(s), func(secret string) bool {
+		return bytes.Contains(text, []byte(secret))
+	})
 }
 
 // Amounts of free space in bytes.
