@@ -148,6 +148,7 @@ func TestVolatileDaemonBeginsANewIncarnation(t *testing.T) {
 	r.until("the first output", func() bool { return len(r.frames("d1")) == 1 })
 	r.stop()
 	r.start()
+	r.online() // what is volatile is dropped before
 	r.tell("d1", `{"do":"emit","text":"two"}`)
 	r.until("the second output", func() bool { return len(r.frames("d1")) == 2 })
 	first, second := r.frames("d1")[0], r.frames("d1")[1]

@@ -304,6 +304,15 @@ func (r *rig) ready() {
 	})
 }
 
+// online waits until the agent has its broker and can send what it keeps nowhere.
+func (r *rig) online() {
+	r.t.Helper()
+	r.until("a connection", func() bool {
+		var s struct{ Connected bool }
+		return r.get("/state", &s) == nil && s.Connected
+	})
+}
+
 func serveBroker(t *testing.T, at string) {
 	t.Helper()
 	b, err := mqtt.OpenBroker(mqtt.BrokerOptions{Listen: at})

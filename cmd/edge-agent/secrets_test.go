@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/edge-agent/edge-agent/agent"
 	"github.com/edge-agent/edge-agent/mqtt"
 	"github.com/edge-agent/edge-agent/order"
 )
@@ -42,10 +41,7 @@ func TestNoSecretLeavesTheAgent(t *testing.T) {
 			dead := "tcp://n1:hush-one@127.0.0.1:1" // so that there is an error to tell
 			r.url = dead + "," + c.url
 			r.start()
-			r.until("a connection", func() bool {
-				var n agent.NodeState
-				return r.get("/state", &n) == nil && n.Connected
-			})
+			r.online()
 			r.report("beat", "running", func(p order.Report) bool { return p.State == order.Running })
 			said := map[string]string{"doctor": diagnose(t, r, config, dead, c.url)}
 			for _, path := range []string{"/state", "/daemons", "/poison", "/metrics", "/healthz"} {
