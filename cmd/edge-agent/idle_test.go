@@ -14,7 +14,7 @@ import (
 	"github.com/edge-agent/edge-agent/order"
 )
 
-// TestIdleDaemonsCostLittle measures an agent with 100 daemons that get nothing: how soon it is announced at the broker,
+// TestIdleDaemonsCostLittle measures an agent with 100 daemons that get nothing: how soon it is announced at a broker,
 // and what it takes of memory and processor. Under CI_LONG it is the program as it is shipped, for a minute.
 func TestIdleDaemonsCostLittle(t *testing.T) {
 	const daemons = 100
