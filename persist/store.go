@@ -249,10 +249,21 @@ func (s *Store) exchange(ctx context.Context) error {
 		}
 		s.db = nil
 	}
-	if err := s.load(ctx); err != nil || !errors.Is(s.failed, berrors.ErrMaxSizeReached) {
+	if err := s.load(ctx); err != nil {
 		return err
 	}
-	return s.compact() // what is free is in too small pieces
+	if errors.Is(s.failed, berrors.ErrMaxSizeReached) {
+		return s.compact() // what is free is in too small pieces
+	}
+	return s.prove()
+}
+
+// prove writes and syncs a transaction that changes nothing: a file that can be read is not yet one that can be written.
+func (s *Store) prove() error {
+	if err := s.soil(); err != nil {
+		return err
+	}
+	return s.db.Update(func(*bolt.Tx) error { return nil })
 }
 
 // Close leaves the file clean and gives the directory back. Run must have returned.
