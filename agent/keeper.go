@@ -29,6 +29,7 @@ type keeper struct {
 	beat    time.Duration          // when the next heartbeat is due
 	commands
 	reopening          bool
+	holding            bool          // the broker is to wait until every daemon is there again
 	began              time.Duration // CLOCK_BOOTTIME
 	last               reading
 	polling, measuring bool
@@ -148,6 +149,7 @@ func (k *keeper) settle(ctx context.Context) {
 		k.report(k.daemons[id])
 	}
 	clear(k.changed)
+	k.release()
 	if !trying {
 		select {
 		case <-k.ready:

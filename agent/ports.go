@@ -76,4 +76,7 @@ type Bus interface {
 	// Send publishes an output at QoS 0; false means that it was dropped.
 	Send(p *dispatch.Publication) bool
 	Connected() bool
+	// Hold drops the connection until Release, so that the broker then sends again what was not acknowledged.
+	Hold()
+	Release()
 }

@@ -76,6 +76,8 @@ func (k *keeper) reopen(ctx context.Context, cause error) {
 			sleep(ctx, pause)
 			pause = min(2*pause, 10*time.Second)
 		}
+		// What comes while a daemon is away would be nobody's, and be acknowledged.
+		k.o.Bus.Hold()
 		var removed []mesh.DaemonID
 		if stats, err := k.host.Stats(ctx); err == nil {
 			for _, s := range stats.Daemons {
@@ -91,13 +93,27 @@ func (k *keeper) reopen(ctx context.Context, cause error) {
 }
 
 func (k *keeper) reopened(removed []mesh.DaemonID) {
-	k.reopening = false
+	k.reopening, k.holding = false, true
 	k.o.Log.Info("the store is read again", "daemons", len(removed))
 	for _, id := range removed {
 		if d := k.daemons[id]; d != nil {
 			d.hosted, d.crashed, d.running, d.retryAt = false, false, "", 0
 		}
 	}
+}
+
+// release lets the broker come again once every daemon is back, or has failed to.
+func (k *keeper) release() {
+	if !k.holding || k.reopening {
+		return
+	}
+	for _, d := range k.daemons {
+		if d.busy || d.shouldRun() && !d.hosted && d.phase != order.Failed && d.retryAt <= k.now() {
+			return
+		}
+	}
+	k.holding = false
+	k.o.Bus.Release()
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -173,6 +189,7 @@ func (k *keeper) ration(ctx context.Context) {
 // leave ends everything: each daemon behind a last snapshot, then the node's presence.
 func (k *keeper) leave() error {
 	k.leaving = true
+	k.o.Bus.Release()
 	k.life.set(order.Down)
 	ctx, cancel := context.WithTimeout(context.Background(), k.o.Grace)
 	defer cancel()

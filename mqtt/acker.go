@@ -43,12 +43,17 @@ func (a *acker) run(stop <-chan struct{}) {
 		case <-a.wake:
 			a.flush()
 		case <-stop:
-			a.mu.Lock()
-			a.ended, a.queue = true, nil
-			a.mu.Unlock()
+			a.end()
 			return
 		}
 	}
+}
+
+// end drops what waits and what is still to come.
+func (a *acker) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended, a.queue = true, nil
 }
 
 // flush sends what waits.

@@ -27,6 +27,7 @@ type Client struct {
 	counts counters
 
 	connected atomic.Bool
+	barrier   barrier
 	loose     sync.WaitGroup // goroutines of lost connections that may still wait for the MQTT client
 }
 
@@ -62,11 +63,12 @@ func New(o Options) (*Client, error) {
 func (c *Client) Run(ctx context.Context) error {
 	defer c.loose.Wait()
 	pause := c.o.FirstRetry
-	for attempt := 0; ctx.Err() == nil; attempt++ {
+	for attempt := 0; c.barrier.wait(ctx); attempt++ {
 		l, err := c.connect(ctx, c.o.Brokers[attempt%len(c.o.Brokers)])
 		if err == nil {
 			c.counts.connects.Add(1)
 			began := time.Now()
+			c.barrier.enter(l)
 			err = c.serve(ctx, l)
 			if ctx.Err() != nil {
 				return nil

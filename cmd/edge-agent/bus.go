@@ -35,6 +35,8 @@ func (b *bus) Send(p *dispatch.Publication) bool {
 }
 
 func (b *bus) Connected() bool { return b.client.Connected() }
+func (b *bus) Hold()           { b.client.Hold() }
+func (b *bus) Release()        { b.client.Release() }
 
 // decoder reads the payloads of an input.
 func decoder(in order.Input) (dispatch.Decode, error) {

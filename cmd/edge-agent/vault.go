@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/edge-agent/edge-agent/agent"
 	"github.com/edge-agent/edge-agent/mesh"
 	"github.com/edge-agent/edge-agent/mqtt"
@@ -43,6 +45,9 @@ type outbox struct{ store *persist.Store }
 
 func (o outbox) Next(after mqtt.Cursor, limit int) ([]mqtt.Row, error) {
 	kept, err := o.store.Next(persist.Cursor(after), limit)
+	if errors.Is(err, persist.ErrClosed) {
+		return nil, nil // the store failed and is read again soon: its rows are sent on the connection that follows
+	}
 	rows := make([]mqtt.Row, len(kept))
 	for i, r := range kept {
 		rows[i] = mqtt.Row{
