@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -86,9 +87,10 @@ func (r *rig) aside(id mesh.DaemonID) (numbers []int) {
 		Daemon  mesh.DaemonID
 		Payload []byte
 	}
-	if _, err := r.get("/poison", &list); err != nil {
-		r.t.Fatal(err)
-	}
+	r.until("the list of poison", func() bool { // it is on the disk too
+		status, err := r.get("/poison", &list)
+		return err == nil && status == http.StatusOK
+	})
 	for _, p := range list {
 		var event struct{ Seq int }
 		if err := json.Unmarshal(p.Payload, &event); err != nil {

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -10,6 +11,53 @@ import (
 )
 
 const fleeting = `{"kind":"counter","config":{},"durability":"volatile","inputs":[{"topic":"plant/v"}],"outputs":[{"qos":0}]}`
+
+// TestFailingDiskStopsAcknowledgementsAndNothingElse lets the disk fail under a running agent and be good again, and once
+// more with a power cut while it fails.
+func TestFailingDiskStopsAcknowledgementsAndNothingElse(t *testing.T) {
+	cases := map[string]lossy.Faults{
+		"full":       {Full: true},
+		"read-only":  {ReadOnly: true},
+		"bad writes": {Write: syscall.EIO},
+		"bad syncs":  {Sync: syscall.EIO},
+	}
+	for name, faults := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := newLossy()
+			r := newRig(t, d)
+			r.counting()
+			events := &source{p: r.peer}
+			events.events(50)
+			r.drained(events.sent)
+
+			d.Set(faults)
+			before := events.sent
+			events.events(20)
+			r.fleets(20)
+			r.healthy(false)
+			r.fleets(20)
+			for _, id := range durable {
+				if got := r.newest(id); got != uint64(before) {
+					t.Errorf("%s came to %d on a disk that keeps nothing, want %d", id, got, before)
+				}
+			}
+			d.Set(lossy.Faults{})
+			r.drained(events.sent)
+			r.healthy(true)
+			r.fleets(20)
+
+			d.Set(faults)
+			events.events(20)
+			r.healthy(false)
+			d.CutNow(lossy.Cut{Mode: lossy.Drop})
+			d.Set(lossy.Faults{})
+			r.power()
+			r.ready()
+			events.events(20)
+			r.judge(events)
+		})
+	}
+}
 
 func TestSlowDiskDelaysAndNothingElse(t *testing.T) {
 	d := newLossy()
