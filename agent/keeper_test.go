@@ -16,6 +16,8 @@ func (deadBus) Subscribe(string, ...Subscription)        {}
 func (deadBus) Publish(string, byte, bool, []byte) error { return nil }
 func (deadBus) Send(*dispatch.Publication) bool          { return false }
 func (deadBus) Connected() bool                          { return false }
+func (deadBus) Hold()                                    {}
+func (deadBus) Release()                                 {}
 
 func TestCrashBeforeTheKeeperHearsOfTheNewInstanceIsNotLost(t *testing.T) {
 	for name, before := range map[string]daemon{
