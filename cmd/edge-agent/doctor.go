@@ -14,7 +14,7 @@ import (
 // doctorCommand says what is wrong here and how to mend it. It changes nothing.
 type doctorCommand struct {
 	configFlags
-	Wait   time.Duration `default:"10s" help:"How long each broker may take to answer."`
+	Wait   time.Duration `default:"10s" help:"How long each broker may take to connect, and then to answer."`
 	Bundle string        `placeholder:"FILE" help:"Write all that was found to a .tar.gz for others to look at, without secrets."`
 }
 
@@ -44,7 +44,8 @@ type diagnosis struct {
 // doctor goes from check to check and remembers what it learned on the way.
 type doctor struct {
 	settings settings
-	wait     time.Duration
+	wait     time.Duration // for a connection
+	echo     time.Duration // for what was sent to come back
 	findings []finding
 
 	holder *persist.LockedError // who holds the store, nil if nobody
@@ -55,7 +56,7 @@ type doctor struct {
 }
 
 func (c *doctorCommand) Run(ctx context.Context, con *console) error {
-	d := &doctor{wait: c.Wait}
+	d := &doctor{wait: c.Wait, echo: c.Wait}
 	bar := con.Progress("looking", 0)
 	if d.configuration(c.configFlags) {
 		d.secretFiles(c.configFlags)

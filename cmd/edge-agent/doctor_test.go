@@ -122,7 +122,7 @@ func TestDoctorTellsApartWhatIsWrongWithABroker(t *testing.T) {
 		"nobody named":          {"tcp://" + plain, "", "", "", "", patient, "it refuses who this is"},
 		"wrong in the URL":      {"tcp://n1:hush-hush@" + plain, "", "", "", "", patient, "it refuses who this is"},
 		"may not read":          {"tcp://" + plain, "writer", "right", "", "", patient, "it denies to read"},
-		"may not write":         {"tcp://" + plain, "reader", "right", "", "", hasty, "did not come back"},
+		"may not write":         {"tcp://" + plain, "reader", "right", "", "", patient, "did not come back"},
 		"unknown authority":     {"tls://" + secure, "n1", "right", "", "", patient, "signed by nobody who is trusted"},
 		"another authority":     {"tls://" + secure, "n1", "right", strangers.ca, "", patient, "TLS: "},
 		"another name":          {"tls://" + secure, "n1", "right", keys.ca, "other.example", patient, "for another name"},
@@ -133,7 +133,10 @@ func TestDoctorTellsApartWhatIsWrongWithABroker(t *testing.T) {
 		"says nothing":          {"tcp://" + mute, "", "", "", "", hasty, "answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &doctor{settings: defaultSettings(), wait: c.wait}
+			d := &doctor{settings: defaultSettings(), wait: c.wait, echo: patient}
+			if c.user == "reader" {
+				d.echo = hasty
+			}
 			b := &d.settings.Broker
 			b.URLs, b.User, b.Password, b.CA, b.ServerName = []string{c.url}, c.user, c.password, c.ca, c.server
 			d.brokers(context.Background())

@@ -73,14 +73,14 @@ func (d *doctor) broker(ctx context.Context, url string) {
 		return
 	default: // every filter was answered before
 	}
-	timeout.Reset(d.wait)
+	timeout.Reset(d.echo)
 	select {
 	case <-c.heard:
 		d.fine(check, "%s: reached, and lets this node write and read below %s", shown, below)
 	case err := <-c.failed:
 		d.wrong(check, "see the broker's log", "%s: reached, but it hung up: %v", shown, err)
 	case <-timeout.C:
-		d.wrong(check, rules, "%s: reached, but what was sent did not come back in %s", shown, d.wait)
+		d.wrong(check, rules, "%s: reached, but what was sent did not come back in %s", shown, d.echo)
 	case <-ctx.Done():
 	}
 }
