@@ -258,7 +258,7 @@ func (s *Store) exchange(ctx context.Context) error {
 	return s.prove()
 }
 
-// prove writes and syncs a transaction that changes nothing: a file that can be read is not yet one that can be written.
+// prove writes and syncs a transaction that changes nothing: a file that can be read may be one that cannot be written.
 func (s *Store) prove() error {
 	if err := s.soil(); err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 const fleeting = `{"kind":"counter","config":{},"durability":"volatile","inputs":[{"topic":"plant/v"}],` +
 	`"outputs":[{"qos":0}]}`
 
-// TestFailingDiskStopsAcknowledgementsAndNothingElse lets the disk fail under a running agent and be good again, and once
-// more with a power cut while it fails.
+// TestFailingDiskStopsAcknowledgementsAndNothingElse lets the disk fail under a running agent and be good again, and
+// once more with a power cut while it fails.
 func TestFailingDiskStopsAcknowledgementsAndNothingElse(t *testing.T) {
 	cases := map[string]lossy.Faults{
 		"full":       {Full: true},
