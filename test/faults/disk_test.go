@@ -10,8 +10,8 @@ import (
 	"github.com/edge-agent/edge-agent/test/faults/lossy"
 )
 
-const fleeting = `{"kind":"counter","config":{},"durability":"volatile","inputs":[{"topic":"plant/v"}],` +
-	`"outputs":[{"qos":0}]}`
+const fleeting = `{"kind":"counter","config":{},"durability":"volatile",` +
+	`"inputs":[{"topic":"plant/v"}],"outputs":[{"qos":0}]}`
 
 // TestFailingDiskStopsAcknowledgementsAndNothingElse lets the disk fail under a running agent and be good again, and
 // once more with a power cut while it fails.
