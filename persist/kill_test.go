@@ -203,7 +203,7 @@ func checkRows(t *testing.T, s *Store, id mesh.DaemonID, count uint64) {
 // killOnce lets a child write until it has acknowledged some groups, kills it, and returns what it said last.
 func killOnce(t *testing.T, dir string, seed uint64, groups int) (acked, tried [3]uint64) {
 	t.Helper()
-	command := self("child-writer", dir, fmt.Sprint(seed), fmt.Sprint(1<<40))
+	command := self("child-writer", dir, fmt.Sprint(seed), fmt.Sprint(uint64(1)<<40))
 	cmd := exec.Command(command[0], command[1:]...)
 	acked, tried = listen(t, cmd, func() {
 		if groups--; groups == 0 {

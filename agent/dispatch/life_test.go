@@ -205,15 +205,19 @@ func TestEventTimeNeverGoesBack(t *testing.T) {
 			r := newRecorder()
 			ledger := ledgerOf("d")
 			ledger.time = g.clock.Wall() + int64(10*365*24*time.Hour) // the wall clock was ten years ahead
-			last := ledger.time
+			last, first := ledger.time, int64(0)
 			g.add(Spec{ID: "d", Daemon: r, Durability: durability, Ledger: ledger, Bindings: on("in")})
 			for i := range 20 {
 				g.clock.wall.Add(int64([]time.Duration{-10 * 365 * 24 * time.Hour, 20 * 365 * 24 * time.Hour}[i%2]))
 				g.clock.advance(time.Millisecond)
 				g.send("in", "x")
 				ev := r.wait(t, i+1)[i]
-				if i > 0 && ev.Time-last != int64(time.Millisecond) || ev.Time < last {
-					t.Fatalf("event %d: %d after %d", i, ev.Time, last)
+				if i == 0 {
+					first = ev.Time
+				}
+				// One reading of the clock can serve two events, so that time may stand still; it follows the boot's clock.
+				if ev.Time < last || ev.Time > first+int64(i+1)*int64(time.Millisecond) {
+					t.Fatalf("event %d: %d after %d, the first at %d", i, ev.Time, last, first)
 				}
 				last = ev.Time
 			}
