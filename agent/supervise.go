@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/edge-agent/edge-agent/agent/dispatch"
@@ -125,6 +127,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
+// pollAtOnce is how many daemons are asked in one visit to the loop, which serves events in between.
+const pollAtOnce = 32
+
 // poll asks the daemons that have something to say for their health and saturation, one round at a time.
 func (k *keeper) poll(ctx context.Context) {
 	if k.polling {
@@ -141,10 +146,13 @@ func (k *keeper) poll(ctx context.Context) {
 	}
 	k.polling = true
 	k.jobs.Go(func() {
-		for _, id := range due {
-			if sample, err := k.host.Poll(ctx, id); err == nil {
-				k.notices.add(func(g *gathered) { g.samples[id] = sample })
+		for ids := range slices.Chunk(due, pollAtOnce) {
+			samples, err := k.host.PollEach(ctx, ids)
+			if err != nil {
+				k.o.Log.Debug("daemons did not say how they are", "error", err)
+				continue
 			}
+			k.notices.add(func(g *gathered) { maps.Copy(g.samples, samples) })
 		}
 		k.results <- func() { k.polling = false }
 	})

@@ -141,6 +141,27 @@ func (h *Host) Poll(ctx context.Context, id mesh.DaemonID) (Sample, error) {
 	return <-samples, nil
 }
 
+// PollEach is Poll for several daemons in one visit to the loop. One that cannot be asked now is left out; one that
+// crashes or hangs over the question ends the visit.
+func (h *Host) PollEach(ctx context.Context, ids []mesh.DaemonID) (map[mesh.DaemonID]Sample, error) {
+	samples := make(map[mesh.DaemonID]Sample, len(ids)) // the loop's own until it has replied
+	err := h.do(ctx, func(r *runner, reply func(error)) bool {
+		r.reply = reply
+		for _, id := range ids {
+			if d := h.loop.daemons[id]; d != nil && d.phase == Running {
+				samples[id] = h.loop.poll(r, d)
+			}
+		}
+		r.reply = nil
+		reply(nil)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return samples, nil
+}
+
 // Stats returns the figures of everything.
 func (h *Host) Stats(ctx context.Context) (Stats, error) {
 	stats := make(chan Stats, 1)

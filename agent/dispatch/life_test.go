@@ -401,3 +401,16 @@ func TestPollClampsAndRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+func TestPollEachLeavesOutWhomItCannotAsk(t *testing.T) {
+	g := newRig(t)
+	for i, id := range []mesh.DaemonID{"a", "b"} {
+		d := newCounting()
+		d.saturation = float32(i+1) / 4
+		g.add(Spec{ID: id, Daemon: d, Durability: Volatile})
+	}
+	samples, err := g.PollEach(t.Context(), []mesh.DaemonID{"a", "nobody", "b"})
+	if err != nil || len(samples) != 2 || samples["a"].Saturation != 0.25 || samples["b"].Saturation != 0.5 {
+		t.Errorf("%+v, %v: want 0.25 of a and 0.5 of b", samples, err)
+	}
+}
