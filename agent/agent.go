@@ -200,8 +200,9 @@ func (a *Agent) Alive(ctx context.Context) bool {
 	return a.ask(ctx, func(*keeper) {}) == nil
 }
 
-// Alarm says that something happened which a person must hear of.
-func (a *Agent) Alarm() { a.notices.add(func(g *gathered) { g.alarms = true }) }
+// Alarm says that something was damaged or lost which a person must hear of. The node's health tells the newest until
+// the agent ends.
+func (a *Agent) Alarm(text string) { a.notices.add(func(g *gathered) { g.alarm = text }) }
 
 // ask has the keeper call a function and waits for it.
 func (a *Agent) ask(ctx context.Context, f func(*keeper)) error {

@@ -32,6 +32,7 @@ type keeper struct {
 	holding            bool          // the broker is to wait until every daemon is there again
 	began              time.Duration // CLOCK_BOOTTIME
 	last               reading
+	alarm              string // the newest
 	polling, measuring bool
 	leaving            bool
 }
@@ -253,8 +254,8 @@ func (k *keeper) notice(ctx context.Context, g gathered) {
 	if g.failed != nil {
 		k.reopen(ctx, g.failed)
 	}
-	if g.alarms {
-		k.beat = 0
+	if g.alarm != "" {
+		k.alarm, k.beat = g.alarm, 0
 	}
 }
 

@@ -39,3 +39,16 @@ func TestCrashBeforeTheKeeperHearsOfTheNewInstanceIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+func TestAlarmIsInTheHealthOfTheNode(t *testing.T) {
+	a := &Agent{o: Options{Bus: deadBus{}, Log: slog.New(slog.DiscardHandler)}.filled(), topics: "f", notices: newNotices()}
+	k := newKeeper(a)
+	if h := k.health(); h.Level != mesh.Healthy {
+		t.Errorf("a new node is %s: %s", h.Level, h.Reason)
+	}
+	a.Alarm("a record was damaged")
+	k.notice(t.Context(), a.notices.take())
+	if h := k.health(); h.Level != mesh.Degraded || h.Reason != "alarm: a record was damaged" {
+		t.Errorf("after an alarm the node is %s: %s", h.Level, h.Reason)
+	}
+}

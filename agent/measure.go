@@ -94,6 +94,9 @@ func (k *keeper) health() mesh.Health {
 		return mesh.Health{Level: mesh.Unhealthy, Reason: "the store failed: durable daemons wait"}
 	}
 	var worst mesh.Health
+	if k.alarm != "" {
+		worst = mesh.Health{Level: mesh.Degraded, Reason: "alarm: " + k.alarm}
+	}
 	for _, d := range k.sorted() {
 		reason := ""
 		switch {

@@ -22,7 +22,7 @@ type gathered struct {
 	samples map[mesh.DaemonID]dispatch.Sample
 	stuck   []mesh.DaemonID
 	failed  error
-	alarms  bool
+	alarm   string
 }
 
 type gapKey struct {

@@ -91,7 +91,7 @@ func openNode(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logg
 	n.blind = blind
 	n.machine = openMachine(watching, n)
 	connection := &bus{}
-	n.agent, err = agent.New(agent.Options{
+	built, err := agent.New(agent.Options{
 		Identity: n.id, Fleet: s.Fleet, Version: currentBuild().Version, Kinds: kinds, Declared: s.Daemons,
 		Store: &journal{vault{n.store}, n.wake}, Bus: connection, Decode: decoder, Machine: n.machine.current(),
 		Gauges: n.machine.gauges, Metrics: n.metrics, Careful: careful, Boot: boot, Reexec: n.reexec,
@@ -99,6 +99,12 @@ func openNode(ctx context.Context, s settings, kinds []mesh.Kind, log *slog.Logg
 	})
 	if err != nil {
 		return nil, err
+	}
+	n.mu.Lock()
+	n.agent = built
+	n.mu.Unlock()
+	for _, a := range n.store.Alarms() {
+		built.Alarm(a.Text)
 	}
 	if n.client, err = mqtt.New(n.connection()); err != nil {
 		return nil, fail(exitConfig, err, "check broker in the configuration file")
@@ -116,9 +122,7 @@ func (n *node) openStore() error {
 		options.Check = []string{self, checkStateCommand}
 	}
 	options.Log = n.log
-	options.Alarm = func(a persist.Alarm) {
-		n.log.Error("alarm", "kind", a.Kind, "daemon", a.Daemon, "text", a.Text)
-	}
+	options.Alarm = n.alarm
 	store, err := persist.Open(n.dir, options)
 	var locked *persist.LockedError
 	var schema *persist.SchemaError
@@ -135,6 +139,17 @@ func (n *node) openStore() error {
 	n.quiet = quiet
 	n.writing.Go(func() { n.written = store.Run(ctx) })
 	return nil
+}
+
+// alarm tells people what the store has found, by the log and by the node's health.
+func (n *node) alarm(a persist.Alarm) {
+	n.log.Error("alarm", "kind", a.Kind, "daemon", a.Daemon, "text", a.Text)
+	n.mu.Lock()
+	told := n.agent
+	n.mu.Unlock()
+	if told != nil {
+		told.Alarm(a.Text)
+	}
 }
 
 // close lets the store write what waits and gives the state directory back.
