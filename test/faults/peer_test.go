@@ -24,11 +24,13 @@ type peer struct {
 	mu     sync.Mutex
 	latest map[string][]byte
 	heard  map[mesh.DaemonID][]mesh.Frame // outputs in order, repeats too
+	high   map[mesh.DaemonID]uint64       // the highest sequence heard
 }
 
 func newPeer(t *testing.T, url, filter string) *peer {
 	t.Helper()
-	p := &peer{t: t, latest: map[string][]byte{}, heard: map[mesh.DaemonID][]mesh.Frame{}}
+	p := &peer{t: t, latest: map[string][]byte{}, heard: map[mesh.DaemonID][]mesh.Frame{},
+		high: map[mesh.DaemonID]uint64{}}
 	o := paho.NewClientOptions().AddBroker(url).SetClientID("peer").SetOrderMatters(true).SetAutoReconnect(false)
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { p.hear(m.Topic(), m.Payload()) })
 	p.client = paho.NewClient(o)
@@ -56,6 +58,7 @@ func (p *peer) hear(topic string, payload []byte) {
 		return
 	}
 	p.heard[frame.Daemon] = append(p.heard[frame.Daemon], frame)
+	p.high[frame.Daemon] = max(p.high[frame.Daemon], frame.Link.Sequence)
 }
 
 // forget leaves nothing heard.
@@ -63,6 +66,7 @@ func (p *peer) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.heard)
+	clear(p.high)
 }
 
 func (p *peer) last(topic string) []byte {
@@ -79,11 +83,10 @@ func (p *peer) frames(id mesh.DaemonID) []mesh.Frame {
 }
 
 // newest is the highest sequence of a daemon's outputs heard so far.
-func (p *peer) newest(id mesh.DaemonID) (highest uint64) {
-	for _, f := range p.frames(id) {
-		highest = max(highest, f.Link.Sequence)
-	}
-	return highest
+func (p *peer) newest(id mesh.DaemonID) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.high[id]
 }
 
 // say publishes at QoS 1 and waits until the broker has it.
@@ -130,6 +133,9 @@ func (s *source) events(n int) {
 	}
 }
 
+// outstanding is how many events may wait at the broker: an inbox takes 4 MiB and gives up what is beyond.
+const outstanding = 1000
+
 // stream publishes until the returned function is called, or the test has ended.
 func (s *source) stream() (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -140,6 +146,9 @@ func (s *source) stream() (stop func()) {
 			case <-quit:
 				return
 			case <-time.After(time.Millisecond):
+			}
+			if s.sent > int(s.p.newest("together"))+outstanding {
+				continue
 			}
 			if err := s.event(); err != nil {
 				s.p.t.Error(err)
