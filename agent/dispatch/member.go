@@ -217,7 +217,7 @@ func (l *loop) recall(r *runner, which func(*call) bool) {
 		if p := c.pending(); !l.repeated(p.port.to, p) {
 			l.enqueue(p.port.to, p)
 		}
-		c.port, c.chunk = nowhere, nil // its payload counts until it is popped
+		c.port, c.chunk, c.at = nowhere, nil, 0 // its payload counts until it is popped
 	}
 }
 

@@ -160,14 +160,15 @@ func (l *loop) wary(d *daemon) bool {
 	return d.careful > 0
 }
 
-// mustGive says that events wait which are on no record but should be.
+// mustGive says that events wait which are on no record but should be. A daemon that works takes them by and by: they
+// stay unacknowledged until then, so that the broker sends no more than its window, and none has to be given up.
 func (l *loop) mustGive(d *daemon) bool {
-	return d.durable && (d.inbox.loose > 0 && (!d.ready() || l.wary(d)) || l.uncounted(d))
+	return d.durable && (d.inbox.loose > 0 && !d.ready() || l.uncounted(d))
 }
 
 // uncounted says that the next event must not be tried before the try is on record: it may have killed the process.
 func (l *loop) uncounted(d *daemon) bool {
-	if !l.wary(d) || d.inbox.len() == 0 {
+	if !d.ready() || !l.wary(d) || d.inbox.len() == 0 {
 		return false
 	}
 	next := d.inbox.events[0]
@@ -180,9 +181,6 @@ func (l *loop) give(d *daemon) {
 		if p.loose() && l.room() != nil {
 			l.write(d, p)
 		}
-	}
-	if l.uncounted(d) && l.room() != nil {
-		l.write(d, d.inbox.events[0])
 	}
 }
 

@@ -128,8 +128,11 @@ func (l *loop) look(r *runner, d *daemon) {
 			l.step(r, d, p)
 		}
 	}
-	if l.mustGive(d) {
+	if l.mustGive(d) && !d.ready() {
 		l.give(d)
+	}
+	if l.uncounted(d) && l.room() != nil {
+		l.write(d, d.inbox.events[0])
 	}
 	for range inboxTurn {
 		if d.inbox.len() == 0 || !d.ready() || !l.roomFor(d) {
