@@ -41,7 +41,8 @@ func TestCrashBeforeTheKeeperHearsOfTheNewInstanceIsNotLost(t *testing.T) {
 }
 
 func TestAlarmIsInTheHealthOfTheNode(t *testing.T) {
-	a := &Agent{o: Options{Bus: deadBus{}, Log: slog.New(slog.DiscardHandler)}.filled(), topics: "f", notices: newNotices()}
+	options := Options{Bus: deadBus{}, Log: slog.New(slog.DiscardHandler)}.filled()
+	a := &Agent{o: options, topics: "f", notices: newNotices()}
 	k := newKeeper(a)
 	if h := k.health(); h.Level != mesh.Healthy {
 		t.Errorf("a new node is %s: %s", h.Level, h.Reason)
