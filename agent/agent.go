@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -113,6 +114,8 @@ type Agent struct {
 	life    presence
 	// observing says whether a daemon is bound to this machine's readings.
 	observing atomic.Bool
+	gate      sync.RWMutex // held for reading while an input is handed over
+	paused    int          // daemons for whose return inputs wait
 }
 
 // New checks the options and starts nothing.
@@ -166,7 +169,9 @@ func (a *Agent) Receive(m Message) bool {
 	case order.Matches(a.topics.AllAssigned(node), m.Topic), m.Topic == a.topics.Presence(node):
 		a.mail.put(Document{m.Topic, m.Payload, m.Retained}, true)
 	default:
-		return a.lane.Post(&dispatch.Input{
+		a.gate.RLock()
+		defer a.gate.RUnlock()
+		return a.paused == 0 && a.lane.Post(&dispatch.Input{
 			Topic: m.Topic, Payload: m.Payload, QoS: m.QoS, Retained: m.Retained, Dup: m.Dup, Ack: m.Ack,
 		})
 	}

@@ -31,6 +31,7 @@ type daemon struct {
 
 	busy        bool            // a job of this daemon is under way
 	fallen      *dispatch.Crash // came while it was
+	paused      bool            // inputs wait at the connection until it is back
 	hosted      bool            // the loop has it
 	crashed     bool            // the loop has it, and waits for a new instance
 	running     string

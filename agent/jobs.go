@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/edge-agent/edge-agent/agent/dispatch"
@@ -60,6 +61,7 @@ func (k *keeper) bring(ctx context.Context, b blueprint) (r restored, name strin
 // launched is what a launch came to.
 func (k *keeper) launched(d *daemon, r restored, name, target string, err error) {
 	d.tried = true
+	k.resume(d)
 	if err != nil {
 		k.failed(d, err)
 		return
@@ -128,16 +130,52 @@ func (k *keeper) revive(ctx context.Context, d *daemon) {
 	})
 }
 
-// relaunch ends a daemon behind a snapshot and starts it as it is wanted now.
+// relaunch ends a daemon behind a snapshot and starts it as it is wanted now. No input is taken meanwhile: it would be
+// for nobody, and be acknowledged.
 func (k *keeper) relaunch(ctx context.Context, d *daemon) {
 	d.phase = order.Restarting
+	k.pause(d)
 	k.remove(ctx, d, func(err error) {
 		if err != nil {
+			k.resume(d)
 			k.failed(d, fmt.Errorf("stopping it to start it anew: %w", err))
 			return
 		}
 		d.retryAt = 0
 	})
+}
+
+// pause keeps inputs with the connection until the daemon is back; resume ends that.
+func (k *keeper) pause(d *daemon) { k.setPaused(d, true) }
+
+func (k *keeper) resume(d *daemon) { k.setPaused(d, false) }
+
+func (k *keeper) setPaused(d *daemon, paused bool) {
+	if d.paused == paused {
+		return
+	}
+	d.paused = paused
+	k.gate.Lock()
+	defer k.gate.Unlock()
+	if paused {
+		k.paused++
+	} else {
+		k.paused--
+	}
+}
+
+// quiet waits until the loop has taken every input that was handed to it before.
+func (a *Agent) quiet(ctx context.Context) error {
+	for {
+		stats, err := a.host.Stats(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(stats.Lanes, func(l dispatch.LaneStats) bool { return l.Depth > 0 }) {
+			return nil
+		}
+		sleep(ctx, time.Millisecond)
+	}
 }
 
 // halt ends a daemon because its order says so.
@@ -156,12 +194,15 @@ func (k *keeper) halt(ctx context.Context, d *daemon) {
 
 // remove tells a daemon to end and takes it from the loop; past the grace the loop fences it.
 func (k *keeper) remove(ctx context.Context, d *daemon, then func(error)) {
-	id, grace := d.id, k.o.Grace
+	id, grace, paused := d.id, k.o.Grace, d.paused
 	k.changed[id] = true
 	k.work(d, func() func() {
 		ctx, cancel := context.WithTimeout(ctx, grace)
 		defer cancel()
 		err := k.host.Control(id, mesh.Control{Signal: mesh.Shutdown, Grace: grace})
+		if err == nil && paused {
+			err = k.quiet(ctx)
+		}
 		if err == nil {
 			_, err = k.host.Remove(ctx, id)
 		}

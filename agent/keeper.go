@@ -164,6 +164,9 @@ func (k *keeper) settle(ctx context.Context) {
 // reconcile begins the one job that brings a daemon nearer to what is wanted of it.
 func (k *keeper) reconcile(ctx context.Context, d *daemon) {
 	due := d.retryAt <= k.now()
+	if !d.busy && !d.shouldRun() {
+		k.resume(d)
+	}
 	switch {
 	case d.busy || k.reopening || k.leaving:
 	case !d.shouldRun() && d.hosted:

@@ -143,3 +143,24 @@ type daemonView struct {
 }
 
 func daemonID(s string) mesh.DaemonID { return mesh.DaemonID(s) }
+
+func TestChangedSpecLosesNoInput(t *testing.T) {
+	r := newRig(t, "edge-agent").start()
+	spec := func(events int) string {
+		return fmt.Sprintf(`%s,"snapshot":{"events":%d}}`, strings.TrimSuffix(counting, "}"), events)
+	}
+	r.running("c1", 1, spec(100))
+	total := 0
+	for generation := 2; generation < 8; generation++ {
+		r.assign("c1", fmt.Sprintf(`{"v":1,"term":0,"generation":%d,"state":"run","spec":%s}`, generation, spec(100+generation)))
+		for range 40 {
+			total++
+			r.peer.client.Publish("plant/n", 1, false, fmt.Sprintf(`{"dev":"a","seq":%d}`, total))
+		}
+		r.report("c1", "running again", func(p order.Report) bool {
+			return p.State == order.Running && p.Generation == uint64(generation)
+		})
+	}
+	r.until("every event to be counted", func() bool { return newest(r.frames("c1")) >= uint64(total) })
+	followChain(t, r, "c1", uint64(total))
+}
