@@ -34,6 +34,7 @@ type rig struct {
 	node    mesh.NodeID
 	peer    *peer
 	args    []string
+	told    int // acts that puppets were told
 
 	process *exec.Cmd
 	ended   chan error
